@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rras.sstp.audit: do the five places agree, and if not, what does it lead to?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Policy, judge
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **SOURCE_SPEC,
+    "port": {"type": "int"},
+    "expiry_days": {"type": "int", "default": 30},
+    "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
+}
+
+FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
+
+
+class ActionModule(SstpAction):
+    ARGUMENT_SPEC = ARGUMENT_SPEC
+    CONSTRAINTS = {"required_by": {"pfx_password": "pfx"}}
+
+    def perform(self, args: dict[str, Any], backend: Backend) -> Result:
+        thumbprint, certificate = named_certificate(args, self.read_source)
+        ports = (clean_port(args["port"]),) if args["port"] is not None else ()
+        wanted = (thumbprint,) if thumbprint else ()
+        state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
+        certificate = certificate or _stored(state, thumbprint)
+        if certificate is not None:
+            require_fitness(certificate, state.time)
+        findings = judge(state, Policy(args["expiry_days"], certificate))
+        return _result(state, findings, thumbprint, certificate, args["fail_on"])
+
+
+def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
+    stored = state.certificate(thumbprint) if thumbprint else None
+    return stored.certificate if stored else None
+
+
+def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None) -> dict[str, Any] | None:
+    if thumbprint is None:
+        return None
+    stored = state.certificate(thumbprint)
+    usable = stored is not None and stored.key is not None and stored.key.usable is True
+    public = certificate_result(certificate) if certificate else None
+    return {"thumbprint": thumbprint, "staged": usable, "certificate": public}
+
+
+def _result(
+    state: HostState, findings: tuple[Finding, ...], thumbprint: str | None, certificate: Certificate | None, fail_on: str
+) -> Result:
+    failing = [finding for finding in findings if finding.severity in FAILING[fail_on]]
+    server = server_result(state)
+    result: Result = {
+        "changed": False,
+        "compliant": not any(finding.severity == "error" for finding in findings),
+        "findings": [finding.to_result() for finding in findings],
+        "repairable": any(finding.repairable for finding in findings),
+        "candidate": _candidate_result(state, thumbprint, certificate),
+        "server": server,
+        "record": {"server": server["name"], "time": stamp(state.time), "findings": [str(finding) for finding in findings]},
+    }
+    if failing:
+        result |= {"failed": True, "msg": f"{len(failing)} finding(s): " + " | ".join(str(finding) for finding in failing)}
+    return result

@@ -1,0 +1,115 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rras.sstp.certificate: certificates of LocalMachine\\MY with their private keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction, optional_thumbprint
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteValue, ImportPfx
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_rights, require_unused, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, diff, stored_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import pfx_candidate, sealed
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Candidate
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "present"},
+    "pfx": {"type": "str", "no_log": True},
+    "pfx_password": {"type": "str", "no_log": True},
+    "thumbprint": {"type": "str"},
+    "exportable": {"type": "bool", "default": False},
+    "friendly_name": {"type": "str"},
+    "successor": {"type": "str"},
+}
+
+HEADER = "Certificates of LocalMachine\\MY"
+
+
+class ActionModule(SstpAction):
+    ARGUMENT_SPEC = ARGUMENT_SPEC
+    CONSTRAINTS = {
+        "required_if": [("state", "present", ("pfx", "thumbprint"), True), ("state", "absent", ("thumbprint",))],
+        "required_by": {"pfx_password": "pfx"},
+    }
+
+    def perform(self, args: dict[str, Any], backend: Backend) -> Result:
+        candidate = pfx_candidate(args, self.read_source)
+        thumbprint = optional_thumbprint(args)
+        if candidate is not None:
+            if thumbprint not in (None, candidate.certificate.thumbprint):
+                raise SstpError(f"Option thumbprint names {thumbprint}, but the PFX holds {candidate.certificate.thumbprint}; give one of them.")
+            thumbprint = candidate.certificate.thumbprint
+        wanted = (thumbprint,) if thumbprint else ()
+        scope = Scope(thumbprints=wanted, prove=wanted)
+        state = backend.observe(scope)
+        if args["state"] == "query" or thumbprint is None:
+            return _query(state, thumbprint)
+        if args["state"] == "absent":
+            return self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
+        return self._present(state, thumbprint, candidate, args, backend, scope)
+
+    def _present(
+        self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope
+    ) -> Result:
+        stored = state.certificate(thumbprint)
+        if candidate is None:
+            require_usable(stored, thumbprint)
+            return _result(state, state, thumbprint, changed=False)
+        if stored and stored.key and stored.key.usable:
+            return _result(state, state, thumbprint, changed=False)
+        require_rights(state)
+        after = state
+        if not self.check_mode:
+            change = ImportPfx(thumbprint, exportable=args["exportable"], friendly_name=args["friendly_name"] or "", replace=stored is not None)
+            after = backend.apply(scope, state.state_id, [change], sealed(candidate, state.build)).state
+            _require_proof(after, thumbprint, backend, scope, keep=stored is not None)
+        result = _result(state, after, thumbprint, changed=True)
+        return {**result, "certificate": result["certificate"] or certificate_result(candidate.certificate)}
+
+    def _absent(self, state: HostState, thumbprint: str, successor: str | None, backend: Backend, scope: Scope) -> Result:
+        changes: list[Change] = []
+        if state.certificate(thumbprint):
+            require_rights(state)
+            require_unused(state, thumbprint, successor if self.check_mode else None)
+            changes.append(DeleteCertificate(thumbprint))
+        if thumbprint in state.predecessors:
+            changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
+        after = state
+        if changes and not self.check_mode:
+            after = backend.apply(scope, state.state_id, changes).state
+        return _result(state, after, thumbprint, changed=bool(changes))
+
+
+def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: Scope, *, keep: bool) -> None:
+    """A key that does not sign after the import is taken out again: it would end in error 1312."""
+    try:
+        require_usable(state.certificate(thumbprint), thumbprint)
+    except SstpError:
+        if not keep:
+            backend.apply(scope, state.state_id, [DeleteCertificate(thumbprint)])
+        raise
+
+
+def _query(state: HostState, thumbprint: str | None) -> Result:
+    found = [stored_result(c, state) for c in state.certificates if c.store == "MY" and thumbprint in (None, c.thumbprint)]
+    one = found[0] if thumbprint and found else None
+    return {"changed": False, "certificate": one, "certificates": found, "thumbprint": thumbprint, "diff": diff({}, {}, HEADER)}
+
+
+def _result(before: HostState, after: HostState, thumbprint: str, *, changed: bool) -> Result:
+    stored = after.certificate(thumbprint)
+    there = before.certificate(thumbprint) is not None
+    wanted = there != changed
+    return {
+        "changed": changed,
+        "thumbprint": thumbprint,
+        "certificate": stored_result(stored, after) if stored else None,
+        "certificates": [stored_result(c, after) for c in after.certificates if c.store == "MY" and c.thumbprint == thumbprint],
+        "diff": diff({thumbprint: "present" if there else "absent"}, {thumbprint: "present" if wanted else "absent"}, HEADER),
+    }

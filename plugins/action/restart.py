@@ -1,0 +1,43 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rras.sstp.restart: stop SstpSvc with what needs it, start RRAS, wait until it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_sstp
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import RRAS_SERVICE, SERVICE_DISABLED
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, plan_restart
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import registry_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "service_timeout": {"type": "int", "default": 120},
+    "settle_timeout": {"type": "int", "default": 30},
+}
+
+FACETS = ("host", "services", "sstp")
+
+
+class ActionModule(SstpAction):
+    ARGUMENT_SPEC = ARGUMENT_SPEC
+
+    def perform(self, args: dict[str, Any], backend: Backend) -> Result:
+        scope = Scope(facets=FACETS)
+        state = backend.observe(scope)
+        require_sstp(state)
+        rras = state.service(RRAS_SERVICE)
+        if rras is None or rras.start == SERVICE_DISABLED:
+            raise SstpError("Routing and Remote Access (RemoteAccess) is disabled on this host or not installed; configure and enable it before a restart.")
+        plan = plan_restart(state, Limits(args["service_timeout"], args["settle_timeout"]))
+        after = state if self.check_mode else backend.apply(scope, state.state_id, plan.changes).state
+        return {"changed": True, "plan": plan.describe(), "services": _states(after), "registry": registry_result(after)}
+
+
+def _states(state: HostState) -> dict[str, str]:
+    return {service.name: service.state for service in state.services}

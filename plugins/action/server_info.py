@@ -1,0 +1,23 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rras.sstp.server_info: one read of everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import server_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+
+ARGUMENT_SPEC: dict[str, Any] = {"port": {"type": "int"}}
+
+
+class ActionModule(SstpAction):
+    ARGUMENT_SPEC = ARGUMENT_SPEC
+
+    def perform(self, args: dict[str, Any], backend: Backend) -> Result:
+        ports = (clean_port(args["port"]),) if args["port"] is not None else ()
+        return {"changed": False, "server": server_result(backend.observe(Scope(ports=ports, prove_bound=True)))}

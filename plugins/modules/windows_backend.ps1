@@ -1,0 +1,738 @@
+#!powershell
+
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection: reads facts and carries out lists of primitive changes for the action plugins. No policy.
+# The contract is in docs/backend.md.
+
+#AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -CSharpUtil ..module_utils._HttpSys
+#AnsibleRequires -CSharpUtil ..module_utils._Certificates
+
+$spec = @{
+    options = @{
+        operation = @{ type = 'str'; required = $true; choices = 'observe', 'apply' }
+        facets = @{
+            type = 'list'
+            elements = 'str'
+            choices = 'host', 'http', 'product', 'served', 'services', 'sstp', 'stores'
+            default = @('host', 'http', 'product', 'served', 'services', 'sstp', 'stores')
+        }
+        ports = @{ type = 'list'; elements = 'int'; default = @() }
+        thumbprints = @{ type = 'list'; elements = 'str'; default = @() }
+        prove = @{ type = 'list'; elements = 'str'; default = @() }
+        prove_bound = @{ type = 'bool'; default = $false }
+        challenge = @{ type = 'str'; default = '' }
+        untouched_providers = @{ type = 'list'; elements = 'str'; default = @() }
+        served_timeout = @{ type = 'int'; default = 5 }
+        expect = @{ type = 'str' }
+        changes = @{ type = 'list'; elements = 'dict'; default = @() }
+        undo_on_failure = @{ type = 'bool'; default = $true }
+        recover = @{ type = 'bool'; default = $false }
+        lock_timeout = @{ type = 'int'; default = 60 }
+        pfx = @{ type = 'str'; no_log = $true }
+        pfx_password = @{ type = 'str'; no_log = $true }
+    }
+    supports_check_mode = $true
+}
+
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+
+$SERVICES_KEY = 'SYSTEM\CurrentControlSet\Services'
+$SSTP_KEY = 'SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters'
+$HTTP_KEY = 'SYSTEM\CurrentControlSet\Services\HTTP\Parameters'
+$PRODUCT_KEY = 'SOFTWARE\rras.sstp'
+$JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
+# A longer value is reported by its length alone: nothing that is read here is near it.
+$VALUE_LIMIT = 4096
+$POLL_MILLISECONDS = 250
+
+function ConvertTo-Hex {
+    param ([byte[]]$Bytes)
+    if ($null -eq $Bytes) { return '' }
+    [BitConverter]::ToString($Bytes).Replace('-', '')
+}
+
+function ConvertFrom-Hex {
+    param ([string]$Text)
+    $bytes = [byte[]]::new($Text.Length / 2)
+    for ($i = 0; $i -lt $bytes.Length; $i++) { $bytes[$i] = [Convert]::ToByte($Text.Substring(2 * $i, 2), 16) }
+    , $bytes
+}
+
+function Get-Field {
+    param ($Dictionary, [string]$Name, $Default = $null)
+    if ($Dictionary.ContainsKey($Name)) { $Dictionary[$Name] } else { $Default }
+}
+
+# --- registry ---------------------------------------------------------------------------------------------------------
+
+function Invoke-WithRegistryKey {
+    param ([string]$Path, [switch]$Writable, [switch]$Create, [scriptblock]$Script)
+    $base = [Microsoft.Win32.RegistryKey]::OpenBaseKey([Microsoft.Win32.RegistryHive]::LocalMachine, [Microsoft.Win32.RegistryView]::Registry64)
+    try {
+        $key = if ($Create) { $base.CreateSubKey($Path) } else { $base.OpenSubKey($Path, [bool]$Writable) }
+        if ($null -eq $key) { return $null }
+        try { & $Script $key } finally { $key.Dispose() }
+    }
+    finally { $base.Dispose() }
+}
+
+function Get-RegistryValue {
+    param ([Microsoft.Win32.RegistryKey]$Key, [string]$Name)
+    $data = $Key.GetValue($Name, $null, [Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames)
+    $kind = $Key.GetValueKind($Name).ToString().ToLowerInvariant()
+    $value = switch ($kind) {
+        'dword' { [BitConverter]::ToUInt32([BitConverter]::GetBytes([int]$data), 0) }
+        'multistring' { , @($data) }
+        'binary' { ConvertTo-Hex $data }
+        'none' { ConvertTo-Hex $data }
+        default { $data }
+    }
+    @{ kind = $kind; data = $value }
+}
+
+# The values of a key as name -> kind and data, or null where there is no such key.
+function Get-RegistryKeyValue {
+    param ([string]$Path)
+    Invoke-WithRegistryKey -Path $Path -Script {
+        param ($key)
+        $values = @{}
+        foreach ($name in $key.GetValueNames()) { $values[$name] = Get-RegistryValue -Key $key -Name $name }
+        $values
+    }
+}
+
+function Get-RegistryFact {
+    param ([string]$Path)
+    $values = Get-RegistryKeyValue -Path $Path
+    if ($null -eq $values) { return $null }
+    foreach ($name in @($values.Keys)) {
+        $data = $values[$name].data
+        if ($data -is [string] -and $data.Length -gt $VALUE_LIMIT) { $values[$name] = @{ kind = $values[$name].kind; data = $null; length = $data.Length } }
+    }
+    $values
+}
+
+function Find-RegistryValue {
+    param ([string]$Path, [string]$Name)
+    Invoke-WithRegistryKey -Path $Path -Script {
+        param ($key)
+        if (@($key.GetValueNames()) -contains $Name) { Get-RegistryValue -Key $key -Name $Name }
+    }
+}
+
+function Set-RegistryValue {
+    param ([string]$Path, [string]$Name, [string]$Kind, $Data)
+    Invoke-WithRegistryKey -Path $Path -Writable -Create -Script {
+        param ($key)
+        $value = switch ($Kind) {
+            'binary' { ConvertFrom-Hex $Data }
+            'dword' { [BitConverter]::ToInt32([BitConverter]::GetBytes([uint32]$Data), 0) }
+            'multistring' { , [string[]]@($Data) }
+            default { [string]$Data }
+        }
+        $key.SetValue($Name, $value, [Microsoft.Win32.RegistryValueKind]$Kind)
+    }
+}
+
+function Remove-RegistryValue {
+    param ([string]$Path, [string]$Name)
+    Invoke-WithRegistryKey -Path $Path -Writable -Script { param ($key) $key.DeleteValue($Name, $false) }
+}
+
+# --- HTTP.SYS ---------------------------------------------------------------------------------------------------------
+
+function ConvertFrom-SslRecord {
+    param ($Record)
+    @{
+        family = $Record.Family.ToString().ToLowerInvariant()
+        address = $Record.EndPoint.Address.ToString()
+        port = $Record.EndPoint.Port
+        host = $Record.Host
+        certificate_hash = ConvertTo-Hex $Record.CertificateHash
+        app_id = $Record.AppId.ToString('B')
+        certificate_store_name = $Record.StoreName
+        check_mode = $Record.CheckMode
+        revocation_freshness_time = $Record.RevocationFreshnessTime
+        url_retrieval_timeout = $Record.UrlRetrievalTimeout
+        ctl_identifier = $Record.CtlIdentifier
+        ctl_store_name = $Record.CtlStoreName
+        flags = $Record.Flags
+    }
+}
+
+# PowerShell turns a null into an empty string when it sets a property of type string: only what is there is set.
+function ConvertTo-SslRecord {
+    param ($Fields)
+    $record = New-Object -TypeName RrasSstp.SslRecord
+    $record.Family = Get-Field $Fields 'family' 'ip'
+    $record.EndPoint = New-Object -TypeName System.Net.IPEndPoint -ArgumentList ([System.Net.IPAddress]::Parse($Fields['address'])), ([int]$Fields['port'])
+    $record.CertificateHash = ConvertFrom-Hex ([string](Get-Field $Fields 'certificate_hash' ''))
+    $record.AppId = [Guid](Get-Field $Fields 'app_id' ([Guid]::Empty.ToString()))
+    $record.CheckMode = [uint32](Get-Field $Fields 'check_mode' 0)
+    $record.RevocationFreshnessTime = [uint32](Get-Field $Fields 'revocation_freshness_time' 0)
+    $record.UrlRetrievalTimeout = [uint32](Get-Field $Fields 'url_retrieval_timeout' 0)
+    $record.Flags = [uint32](Get-Field $Fields 'flags' 0)
+    $texts = @{ Host = 'host'; StoreName = 'certificate_store_name'; CtlIdentifier = 'ctl_identifier'; CtlStoreName = 'ctl_store_name' }
+    foreach ($property in $texts.Keys) {
+        $text = Get-Field $Fields $texts[$property]
+        if ($null -ne $text) { $record.$property = $text }
+    }
+    $record
+}
+
+function Get-RecordText {
+    param ($Fields)
+    $names = 'family', 'address', 'port', 'host', 'certificate_hash', 'app_id', 'certificate_store_name', 'check_mode',
+    'revocation_freshness_time', 'url_retrieval_timeout', 'ctl_identifier', 'ctl_store_name', 'flags'
+    @($names | ForEach-Object { $value = Get-Field $Fields $_; if ($null -eq $value) { '-' } else { '=' + $value } }) -join '|'
+}
+
+function Invoke-WithHttp {
+    param ([scriptblock]$Script)
+    $http = New-Object -TypeName RrasSstp.HttpConfiguration
+    try { & $Script $http } finally { $http.Dispose() }
+}
+
+function Get-HttpFacet {
+    $records = New-Object -TypeName System.Collections.ArrayList
+    $unsupported = New-Object -TypeName System.Collections.ArrayList
+    Invoke-WithHttp {
+        param ($http)
+        foreach ($family in 'Ip', 'Sni', 'Ccs') {
+            $found = $http.List([RrasSstp.SslFamily]$family)
+            if ($null -eq $found) { [void]$unsupported.Add($family.ToLowerInvariant()) }
+            foreach ($record in $found) { [void]$records.Add((ConvertFrom-SslRecord $record)) }
+        }
+    }
+    $listen = Find-RegistryValue -Path $HTTP_KEY -Name 'ListenOnlyList'
+    $only = @()
+    if ($null -ne $listen) { $only = @($listen.data) }
+    @{ records = $records; unsupported_families = $unsupported; listen_only = $only }
+}
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+function Invoke-WithStore {
+    param ([string]$Name, [switch]$Writable, [scriptblock]$Script)
+    $store = [RrasSstp.MachineStore]::Open($Name, [bool]$Writable)
+    if ($null -eq $store) { return }
+    try { & $Script $store } finally { $store.Dispose() }
+}
+
+function Get-KeyFact {
+    param ($Store, $Certificate, [bool]$Prove)
+    $key = $Certificate.Key
+    $fact = @{
+        container = $key.Container
+        provider = $key.Provider
+        provider_type = $key.ProviderType
+        flags = $key.Flags
+        key_spec = $key.KeySpec
+        acquire_code = $null
+        signature = $null
+    }
+    if (-not $Prove -and $module.Params.untouched_providers -contains $key.Provider) { return $fact }
+    $fact.acquire_code = $Store.TryAcquire($Certificate.Hash)
+    if ($Prove -and $fact.acquire_code -eq 0 -and $module.Params.challenge) {
+        try {
+            $signature = $Store.Sign($Certificate.Hash, [Convert]::FromBase64String($module.Params.challenge))
+            $fact.signature = @{ algorithm = $signature.Algorithm; data = [Convert]::ToBase64String($signature.Data) }
+        }
+        catch { $fact.acquire_code = (Get-ErrorFact $_).code }
+    }
+    $fact
+}
+
+function Get-StoreContent {
+    param ([string]$Name, [string[]]$ToProve)
+    Invoke-WithStore -Name $Name -Script {
+        param ($store)
+        foreach ($certificate in $store.List()) {
+            $thumbprint = ConvertTo-Hex $certificate.Hash
+            $key = $null
+            if ($null -ne $certificate.Key) { $key = Get-KeyFact $store $certificate ($ToProve -contains $thumbprint) }
+            @{
+                thumbprint = $thumbprint
+                raw = [Convert]::ToBase64String($certificate.RawData)
+                friendly_name = $certificate.FriendlyName
+                key = $key
+            }
+        }
+    }
+}
+
+# MY, and each store that a record of the ports names.
+function Get-StoreFacet {
+    param ([object[]]$Records)
+    $toProve = @($module.Params.prove)
+    if ($module.Params.prove_bound) { $toProve += @($Records | ForEach-Object { $_.certificate_hash }) }
+    $names = @('MY') + @($Records | ForEach-Object { $_.certificate_store_name } | Where-Object { $_ })
+    $stores = @{}
+    foreach ($name in $names) {
+        $upper = $name.ToUpperInvariant()
+        if (-not $stores.ContainsKey($upper)) { $stores[$upper] = @(Get-StoreContent -Name $name -ToProve $toProve) }
+    }
+    $stores
+}
+
+function Get-ServedFacet {
+    param ([int[]]$Ports)
+    foreach ($port in $Ports) {
+        foreach ($address in '127.0.0.1', '::1') {
+            $served = @{ address = $address; port = $port; raw = $null; error = $null }
+            try { $served.raw = [Convert]::ToBase64String([RrasSstp.ServedCertificate]::Read($address, $port, 1000 * $module.Params.served_timeout)) }
+            catch { $served.error = Get-ErrorFact $_ }
+            $served
+        }
+    }
+}
+
+# --- services and the rest --------------------------------------------------------------------------------------------
+
+# ServiceController would ask the service manager one service after the other; the registry tells all dependencies at once.
+function Get-DependencyMap {
+    Invoke-WithRegistryKey -Path $SERVICES_KEY -Script {
+        param ($services)
+        $map = @{}
+        foreach ($name in $services.GetSubKeyNames()) {
+            $key = $services.OpenSubKey($name)
+            if ($null -eq $key) { continue }
+            try { $map[$name] = @($key.GetValue('DependOnService', @())) } finally { $key.Dispose() }
+        }
+        $map
+    }
+}
+
+function Get-ServiceFact {
+    param ([string]$Name, [string[]]$DependsOn)
+    $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $Name
+    try { $state = $controller.Status.ToString().ToLowerInvariant() } catch { $state = 'unknown' } finally { $controller.Dispose() }
+    $start = Find-RegistryValue -Path "$SERVICES_KEY\$Name" -Name 'Start'
+    $startCode = if ($null -eq $start) { $null } else { $start.data }
+    @{ name = $Name; state = $state; start = $startCode; depends_on = @($DependsOn) }
+}
+
+# SstpSvc and whatever needs it, directly or not; empty where SstpSvc is not installed.
+function Get-ServiceFacet {
+    $map = Get-DependencyMap
+    $wanted = New-Object -TypeName System.Collections.ArrayList
+    if ($map.ContainsKey('SstpSvc')) { [void]$wanted.Add('SstpSvc') }
+    for ($i = 0; $i -lt $wanted.Count; $i++) {
+        foreach ($name in $map.Keys) {
+            if ($map[$name] -contains $wanted[$i] -and $wanted -notcontains $name) { [void]$wanted.Add($name) }
+        }
+    }
+    foreach ($name in $wanted) { Get-ServiceFact -Name $name -DependsOn $map[$name] }
+}
+
+function Get-HostFacet {
+    $version = Get-RegistryKeyValue -Path 'SOFTWARE\Microsoft\Windows NT\CurrentVersion'
+    $fact = @{}
+    foreach ($name in 'CurrentBuildNumber', 'UBR', 'ProductName') { $fact[$name] = if ($version.ContainsKey($name)) { $version[$name].data } else { $null } }
+    $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList ([System.Security.Principal.WindowsIdentity]::GetCurrent())
+    @{
+        build = $fact.CurrentBuildNumber
+        revision = $fact.UBR
+        product = $fact.ProductName
+        powershell = $PSVersionTable.PSVersion.ToString()
+        elevated = $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+        time = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+        name = [Environment]::MachineName
+    }
+}
+
+function Get-SstpFacet {
+    @{
+        parameters = Get-RegistryFact -Path $SSTP_KEY
+        config_store = Get-RegistryFact -Path "$SSTP_KEY\ConfigStore"
+    }
+}
+
+function Get-ProductFacet {
+    @{
+        predecessors = Get-RegistryFact -Path "$PRODUCT_KEY\Predecessors"
+        journal = Get-RegistryFact -Path $JOURNAL_KEY
+    }
+}
+
+# --- observe ----------------------------------------------------------------------------------------------------------
+
+# Win32 code and function of an error where it has them, whatever it is wrapped in.
+function Get-ErrorFact {
+    param ($ErrorRecord)
+    $exception = $ErrorRecord.Exception
+    $fact = @{ function = $null; code = $null; message = $exception.Message }
+    while ($null -ne $exception) {
+        $fact.message = $exception.Message
+        if ($exception -is [System.ComponentModel.Win32Exception]) {
+            $fact.code = $exception.NativeErrorCode
+            if (@($exception.PSObject.Properties.Name) -contains 'Function') { $fact.function = $exception.Function }
+            break
+        }
+        if ($exception -is [System.UnauthorizedAccessException] -or $exception -is [System.Security.SecurityException]) { $fact.code = 5 }
+        if ($exception -is [System.ServiceProcess.TimeoutException]) { $fact.code = 1053 }
+        $exception = $exception.InnerException
+    }
+    $fact
+}
+
+function Get-Port {
+    if ($module.Params.ports.Count) { return @($module.Params.ports) }
+    $listener = Find-RegistryValue -Path $SSTP_KEY -Name 'ListenerPort'
+    $port = if ($null -eq $listener -or -not $listener.data) { 443 } else { [int]$listener.data }
+    @($port)
+}
+
+function Get-Fact {
+    $facets = @($module.Params.facets)
+    $ports = @(Get-Port)
+    $facts = @{ ports = $ports }
+    $records = @()
+    if ($facets -contains 'http') {
+        $facts.http = Get-HttpFacet
+        $records = @($facts.http.records | Where-Object { $ports -contains $_.port })
+    }
+    if ($facets -contains 'sstp') { $facts.sstp = Get-SstpFacet }
+    if ($facets -contains 'services') { $facts.services = @(Get-ServiceFacet) }
+    if ($facets -contains 'stores') { $facts.stores = Get-StoreFacet -Records $records }
+    if ($facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
+    if ($facets -contains 'host') { $facts.host = Get-HostFacet }
+    if ($facets -contains 'product') { $facts.product = Get-ProductFacet }
+    $facts
+}
+
+# What a plan on these facts may touch, as one digest: the records of its ports, the values of SstpSvc, the named certificates.
+function Get-StateId {
+    param ($Facts)
+    $lines = New-Object -TypeName 'System.Collections.Generic.List[string]'
+    if ($Facts.ContainsKey('http')) {
+        foreach ($record in $Facts.http.records) { if ($Facts.ports -contains $record.port) { $lines.Add('http|' + (Get-RecordText $record)) } }
+    }
+    if ($Facts.ContainsKey('sstp') -and $null -ne $Facts.sstp.parameters) {
+        foreach ($name in $Facts.sstp.parameters.Keys) {
+            $value = $Facts.sstp.parameters[$name]
+            $lines.Add('sstp|' + $name.ToUpperInvariant() + '|' + $value.kind + '|' + (@($value.data) -join '|'))
+        }
+    }
+    if ($Facts.ContainsKey('stores')) {
+        foreach ($store in $Facts.stores.Keys) {
+            foreach ($certificate in $Facts.stores[$store]) {
+                if ($module.Params.thumbprints -notcontains $certificate.thumbprint) { continue }
+                $container = if ($null -eq $certificate.key) { '' } else { $certificate.key.container }
+                $lines.Add('certificate|' + $store + '|' + $certificate.thumbprint + '|' + $container)
+            }
+        }
+    }
+    $lines.Sort([System.StringComparer]::Ordinal)
+    $sha256 = [System.Security.Cryptography.SHA256]::Create()
+    try { (ConvertTo-Hex $sha256.ComputeHash([System.Text.Encoding]::UTF8.GetBytes(($lines -join "`n")))).ToLowerInvariant() } finally { $sha256.Dispose() }
+}
+
+# --- primitive changes ------------------------------------------------------------------------------------------------
+
+function Find-Record {
+    param ($Change)
+    Invoke-WithHttp { param ($http) $found = $http.Find((ConvertTo-SslRecord $Change)); if ($null -ne $found) { ConvertFrom-SslRecord $found } }
+}
+
+function Test-Certificate {
+    param ($Change)
+    $thumbprint = $Change['thumbprint']
+    $found = Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.List() | Where-Object { (ConvertTo-Hex $_.Hash) -eq $thumbprint } }
+    $null -ne $found
+}
+
+function Get-ServiceState {
+    param ([string]$Name)
+    $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $Name
+    try { $controller.Status.ToString().ToLowerInvariant() } finally { $controller.Dispose() }
+}
+
+# Would the change alter anything on the host as it is now?
+function Test-Change {
+    param ($Change)
+    switch ($Change['kind']) {
+        'set_ssl_record' {
+            $current = Find-Record $Change
+            $null -eq $current -or (Get-RecordText $current) -cne (Get-RecordText (ConvertFrom-SslRecord (ConvertTo-SslRecord $Change)))
+        }
+        'delete_ssl_record' { $null -ne (Find-Record $Change) }
+        'set_registry_value' {
+            $current = Find-RegistryValue -Path $Change['path'] -Name $Change['name']
+            if ($null -eq $current) { return $true }
+            if (Get-Field $Change 'only_if_absent' $false) { return $false }
+            $current.kind -ne $Change['value_kind'] -or (@($current.data) -join '|') -cne (@($Change['data']) -join '|')
+        }
+        'delete_registry_value' { $null -ne (Find-RegistryValue -Path $Change['path'] -Name $Change['name']) }
+        'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
+        'delete_certificate' { Test-Certificate $Change }
+        'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
+        'await' { $false }
+        default { throw "There is no change of the kind '$($Change['kind'])'." }
+    }
+}
+
+# The change that takes this one back, from what is there now; null where there is none.
+function Get-Inverse {
+    param ($Change)
+    switch ($Change['kind']) {
+        { $_ -in 'set_ssl_record', 'delete_ssl_record' } {
+            $current = Find-Record $Change
+            if ($null -ne $current) { return $current + @{ kind = 'set_ssl_record' } }
+            return @{ kind = 'delete_ssl_record'; family = (Get-Field $Change 'family' 'ip'); address = $Change['address']; port = $Change['port']; host = (Get-Field $Change 'host') }
+        }
+        { $_ -in 'set_registry_value', 'delete_registry_value' } {
+            $current = Find-RegistryValue -Path $Change['path'] -Name $Change['name']
+            $inverse = @{ kind = 'delete_registry_value'; path = $Change['path']; name = $Change['name'] }
+            if ($null -ne $current) { $inverse += @{ value_kind = $current.kind; data = $current.data }; $inverse.kind = 'set_registry_value' }
+            return $inverse
+        }
+        'import_pfx' {
+            if (Test-Certificate $Change) { return }
+            return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
+        }
+        'services' {
+            $states = @($Change['states'] | ForEach-Object { @{ name = $_['name']; state = (Get-ServiceState $_['name']) } })
+            [array]::Reverse($states)
+            return @{ kind = 'services'; states = $states; timeout = $Change['timeout'] }
+        }
+    }
+}
+
+function Invoke-SetSslRecord {
+    param ($Change)
+    $wanted = ConvertTo-SslRecord $Change
+    $atomic = Invoke-WithHttp { param ($http) $http.Replace($wanted) }
+    $read = Find-Record $Change
+    if ($null -eq $read -or (Get-RecordText $read) -cne (Get-RecordText (ConvertFrom-SslRecord $wanted))) {
+        throw 'HTTP.SYS took the record but does not give it back as it was set.'
+    }
+    @{ atomic = $atomic }
+}
+
+function Invoke-Service {
+    param ($Change)
+    $patience = [TimeSpan]::FromSeconds($Change['timeout'])
+    foreach ($wanted in $Change['states']) {
+        $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $wanted['name']
+        try {
+            $status = $controller.Status.ToString().ToLowerInvariant()
+            if ($wanted['state'] -eq 'stopped') {
+                if ($status -notin 'stopped', 'stoppending') { $controller.Stop() }
+                $controller.WaitForStatus([System.ServiceProcess.ServiceControllerStatus]::Stopped, $patience)
+            }
+            elseif ($wanted['state'] -eq 'running') {
+                if ($status -notin 'running', 'startpending') { $controller.Start() }
+                $controller.WaitForStatus([System.ServiceProcess.ServiceControllerStatus]::Running, $patience)
+            }
+        }
+        finally { $controller.Dispose() }
+    }
+}
+
+function Test-Condition {
+    param ($Condition)
+    switch ($Condition['kind']) {
+        'registry_value' {
+            $value = Find-RegistryValue -Path $Condition['path'] -Name $Condition['name']
+            $null -ne $value -and $value.kind -eq $Condition['value_kind'] -and $value.data -eq $Condition['data']
+        }
+        'service' { (Get-ServiceState $Condition['name']) -eq $Condition['state'] }
+        'served' {
+            $sha1 = [System.Security.Cryptography.SHA1]::Create()
+            try {
+                $raw = [RrasSstp.ServedCertificate]::Read($Condition['address'], $Condition['port'], 1000 * $module.Params.served_timeout)
+                (ConvertTo-Hex $sha1.ComputeHash($raw)) -eq $Condition['thumbprint']
+            }
+            catch { $false }
+            finally { $sha1.Dispose() }
+        }
+        default { throw "There is no condition of the kind '$($Condition['kind'])'." }
+    }
+}
+
+function Invoke-Await {
+    param ($Change)
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $unmet = @($Change['conditions'] | Where-Object { -not (Test-Condition $_) })
+        if (-not $unmet) { break }
+        if ($watch.Elapsed.TotalSeconds -ge $Change['timeout']) {
+            if (-not $Change['required']) { break }
+            $text = @($unmet | ForEach-Object { $_['text'] }) -join '; '
+            throw "After $($Change['timeout']) seconds this still did not hold: $text."
+        }
+        [System.Threading.Thread]::Sleep($POLL_MILLISECONDS)
+    }
+    @{ unmet = @($unmet | ForEach-Object { $_['text'] }) }
+}
+
+function Invoke-Change {
+    param ($Change)
+    switch ($Change['kind']) {
+        'set_ssl_record' { Invoke-SetSslRecord $Change }
+        'delete_ssl_record' { Invoke-WithHttp { param ($http) $http.Delete((ConvertTo-SslRecord $Change)) } }
+        'set_registry_value' { Set-RegistryValue -Path $Change['path'] -Name $Change['name'] -Kind $Change['value_kind'] -Data $Change['data'] }
+        'delete_registry_value' { Remove-RegistryValue -Path $Change['path'] -Name $Change['name'] }
+        'import_pfx' {
+            $pfx = [Convert]::FromBase64String($module.Params.pfx)
+            $hash = ConvertFrom-Hex $Change['thumbprint']
+            Invoke-WithStore -Name $Change['store'] -Writable -Script {
+                param ($store) $store.Import($pfx, $module.Params.pfx_password, $hash, [bool]$Change['exportable'], [string]$Change['friendly_name'])
+            }
+        }
+        'delete_certificate' {
+            Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Delete((ConvertFrom-Hex $Change['thumbprint']), [bool]$Change['with_key']) }
+        }
+        'services' { Invoke-Service $Change }
+        'await' { Invoke-Await $Change }
+    }
+}
+
+# --- the transaction --------------------------------------------------------------------------------------------------
+
+function Write-Journal {
+    param ([int]$Index, $Inverse)
+    if ($null -eq $Inverse) { return }
+    Set-RegistryValue -Path $JOURNAL_KEY -Name ('{0:D4}' -f $Index) -Kind 'string' -Data (ConvertTo-Json -InputObject $Inverse -Compress -Depth 6)
+}
+
+function Clear-Journal {
+    Invoke-WithRegistryKey -Path $PRODUCT_KEY -Writable -Script { param ($key) $key.DeleteSubKeyTree('Journal', $false) }
+    Invoke-WithRegistryKey -Path 'SOFTWARE' -Writable -Script {
+        param ($key)
+        $product = $key.OpenSubKey('rras.sstp')
+        if ($null -eq $product) { return }
+        try { $empty = $product.SubKeyCount -eq 0 -and $product.ValueCount -eq 0 } finally { $product.Dispose() }
+        if ($empty) { $key.DeleteSubKey('rras.sstp', $false) }
+    }
+}
+
+function ConvertTo-Dictionary {
+    param ($Value)
+    if ($Value -is [System.Management.Automation.PSCustomObject]) {
+        $table = @{}
+        foreach ($property in $Value.PSObject.Properties) { $table[$property.Name] = ConvertTo-Dictionary $property.Value }
+        return $table
+    }
+    if ($Value -is [object[]]) { return , @($Value | ForEach-Object { ConvertTo-Dictionary $_ }) }
+    $Value
+}
+
+# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal.
+function Invoke-Undo {
+    $undone = New-Object -TypeName System.Collections.ArrayList
+    $stuck = New-Object -TypeName System.Collections.ArrayList
+    $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
+    $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Sort-Object -Descending) }
+    foreach ($name in $names) {
+        $inverse = ConvertTo-Dictionary (ConvertFrom-Json -InputObject $journal[$name].data)
+        try {
+            if (Test-Change $inverse) { [void](Invoke-Change $inverse) }
+            Remove-RegistryValue -Path $JOURNAL_KEY -Name $name
+            [void]$undone.Add(@{ index = [int]$name; kind = $inverse['kind'] })
+        }
+        catch { [void]$stuck.Add(@{ index = [int]$name; kind = $inverse['kind']; error = Get-ErrorFact $_ }) }
+    }
+    if ($stuck.Count -eq 0) { Clear-Journal }
+    @{ undone = $undone; not_undone = $stuck }
+}
+
+# A change may hang on earlier ones: it is skipped unless one of those that it names has changed something.
+function Test-Guard {
+    param ($Change, $Done)
+    $guard = Get-Field $Change 'when_changed'
+    if ($null -eq $guard) { return $true }
+    [bool]@($guard | Where-Object { $Done[$_].changed })
+}
+
+function Invoke-ChangeList {
+    param ($Changes)
+    $done = New-Object -TypeName System.Collections.ArrayList
+    $failure = $null
+    foreach ($change in $Changes) {
+        $watch = [System.Diagnostics.Stopwatch]::StartNew()
+        $entry = @{ index = $done.Count; kind = [string](Get-Field $change 'kind'); changed = $false; skipped = $false; detail = $null; milliseconds = 0 }
+        [void]$done.Add($entry)
+        try {
+            if (-not (Test-Guard $change $done)) { $entry.skipped = $true; continue }
+            $entry.changed = [bool](Test-Change $change)
+            if ($module.CheckMode) { continue }
+            if ($entry.changed) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
+            if ($entry.changed -or $entry.kind -eq 'await') { $entry.detail = Invoke-Change $change }
+        }
+        catch {
+            $failure = @{ index = $entry.index; kind = $entry.kind; error = Get-ErrorFact $_ }
+            $entry.changed = $false
+            break
+        }
+        finally { $entry.milliseconds = $watch.ElapsedMilliseconds }
+    }
+    @{ done = $done; failure = $failure }
+}
+
+function Invoke-Transaction {
+    $module.Result.changes = @()
+    $module.Result.failure = $null
+    $module.Result.undone = @()
+    $module.Result.not_undone = @()
+    if ($module.Params.recover -and -not $module.CheckMode) {
+        $undo = Invoke-Undo
+        $module.Result.undone = $undo.undone
+        $module.Result.not_undone = $undo.not_undone
+        $module.Result.outcome = if ($undo.not_undone.Count) { 'failed' } else { 'recovered' }
+        $module.Result.changed = [bool]$undo.undone.Count
+        return
+    }
+    if ($null -ne (Get-RegistryKeyValue -Path $JOURNAL_KEY)) { $module.Result.outcome = 'interrupted'; return }
+    if ($module.Params.expect -and (Get-StateId (Get-Fact)) -ne $module.Params.expect) { $module.Result.outcome = 'conflict'; return }
+
+    $run = Invoke-ChangeList -Changes $module.Params.changes
+    $module.Result.changes = $run.done
+    $module.Result.changed = [bool]@($run.done | Where-Object { $_.changed })
+    $module.Result.outcome = 'applied'
+    if ($null -ne $run.failure) {
+        $module.Result.failure = $run.failure
+        $module.Result.outcome = 'failed'
+        if ($module.Params.undo_on_failure -and -not $module.CheckMode) {
+            $undo = Invoke-Undo
+            $module.Result.undone = $undo.undone
+            $module.Result.not_undone = $undo.not_undone
+            $module.Result.changed = [bool]$undo.not_undone.Count
+        }
+    }
+    elseif (-not $module.CheckMode) { Clear-Journal }
+}
+
+function Invoke-WithLock {
+    param ([scriptblock]$Script)
+    $mutex = New-Object -TypeName System.Threading.Mutex -ArgumentList $false, 'Global\rras.sstp'
+    try {
+        # An abandoned mutex is owned all the same; what its owner left behind is told by the journal.
+        try { $owned = $mutex.WaitOne(1000 * $module.Params.lock_timeout) } catch [System.Threading.AbandonedMutexException] { $owned = $true }
+        if (-not $owned) { $module.Result.outcome = 'locked'; return }
+        try { & $Script } finally { $mutex.ReleaseMutex() }
+    }
+    finally { $mutex.Dispose() }
+}
+
+Add-Type -AssemblyName System.ServiceProcess
+try {
+    if ($module.Params.operation -eq 'apply') { Invoke-WithLock { Invoke-Transaction } }
+    $facts = Get-Fact
+    $module.Result.facts = $facts
+    $module.Result.state_id = Get-StateId $facts
+}
+catch {
+    $module.Result.error = Get-ErrorFact $_
+    $module.FailJson("The host could not be read: $($module.Result.error.message)", $_)
+}
+
+$module.ExitJson()

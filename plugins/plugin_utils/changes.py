@@ -1,0 +1,201 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The primitive changes that windows_backend carries out, as data. PRIVATE to the collection.
+
+Each has a sentence for people, in the words of what will be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .inputs import Endpoint
+from .state import SslRecord
+
+
+class Change(Protocol):
+    """One step of a plan."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """The dictionary that the back-end takes (docs/backend.md)."""
+
+    def describe(self) -> str:
+        """What the step does, in one phrase."""
+
+
+def _key(endpoint: Endpoint) -> dict[str, Any]:
+    return {"family": endpoint.family, "address": endpoint.address, "port": endpoint.port, "host": endpoint.host}
+
+
+def record_to_wire(record: SslRecord) -> dict[str, Any]:
+    """Every field of a record, as observe gives it and set_ssl_record takes it."""
+    return {
+        **_key(record.endpoint),
+        "certificate_hash": record.certificate_hash,
+        "app_id": record.app_id,
+        "certificate_store_name": record.certificate_store_name,
+        "check_mode": record.check_mode,
+        "revocation_freshness_time": record.revocation_freshness_time,
+        "url_retrieval_timeout": record.url_retrieval_timeout,
+        "ctl_identifier": record.ctl_identifier,
+        "ctl_store_name": record.ctl_store_name,
+        "flags": record.flags,
+    }
+
+
+@dataclass(frozen=True)
+class SetRecord:
+    record: SslRecord
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "set_ssl_record", **record_to_wire(self.record)}
+
+    def describe(self) -> str:
+        return f"bind {self.record.certificate_hash} to {self.record.endpoint}"
+
+
+@dataclass(frozen=True)
+class DeleteRecord:
+    endpoint: Endpoint
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "delete_ssl_record", **_key(self.endpoint)}
+
+    def describe(self) -> str:
+        return f"delete the record of {self.endpoint}"
+
+
+@dataclass(frozen=True)
+class SetValue:
+    path: str
+    name: str
+    kind: str
+    data: Any
+    only_if_absent: bool = False
+    when_changed: tuple[int, ...] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        wire = {"kind": "set_registry_value", "path": self.path, "name": self.name, "value_kind": self.kind, "data": self.data}
+        return _guarded({**wire, "only_if_absent": self.only_if_absent}, self.when_changed)
+
+    def describe(self) -> str:
+        return f"set {self.name} to {self.data}" + (" if the service has not written it" if self.only_if_absent else "")
+
+
+@dataclass(frozen=True)
+class DeleteValue:
+    path: str
+    name: str
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "delete_registry_value", "path": self.path, "name": self.name}
+
+    def describe(self) -> str:
+        return f"delete {self.name}"
+
+
+@dataclass(frozen=True)
+class ImportPfx:
+    """The PFX itself crosses beside the changes, in the options pfx and pfx_password."""
+
+    thumbprint: str
+    store: str = "MY"
+    exportable: bool = False
+    friendly_name: str = ""
+    replace: bool = False
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "kind": "import_pfx",
+            "thumbprint": self.thumbprint,
+            "store": self.store,
+            "exportable": self.exportable,
+            "friendly_name": self.friendly_name,
+            "replace": self.replace,
+        }
+
+    def describe(self) -> str:
+        return f"import {self.thumbprint} into LocalMachine\\{self.store}"
+
+
+@dataclass(frozen=True)
+class DeleteCertificate:
+    thumbprint: str
+    store: str = "MY"
+    with_key: bool = True
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "delete_certificate", "thumbprint": self.thumbprint, "store": self.store, "with_key": self.with_key}
+
+    def describe(self) -> str:
+        return f"delete {self.thumbprint}" + (" and its private key" if self.with_key else "")
+
+
+@dataclass(frozen=True)
+class SetServices:
+    """Bring services into a state ('running' or 'stopped'), one after the other; timeout in seconds, each."""
+
+    names: tuple[str, ...]
+    state: str
+    timeout: int
+    when_changed: tuple[int, ...] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        states = [{"name": name, "state": self.state} for name in self.names]
+        return _guarded({"kind": "services", "states": states, "timeout": self.timeout}, self.when_changed)
+
+    def describe(self) -> str:
+        verb = "start" if self.state == "running" else "stop"
+        return f"{verb} {', '.join(self.names)}" + (" once more in that case" if self.when_changed is not None else "")
+
+
+@dataclass(frozen=True)
+class Await:
+    """Wait until all conditions hold, timeout seconds at most; required: else the whole plan fails."""
+
+    conditions: tuple[dict[str, Any], ...]
+    timeout: int
+    required: bool
+    when_changed: tuple[int, ...] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        wire = {"kind": "await", "conditions": list(self.conditions), "timeout": self.timeout, "required": self.required}
+        return _guarded(wire, self.when_changed)
+
+    def describe(self) -> str:
+        return "wait until " + " and ".join(str(c["text"]) for c in self.conditions)
+
+
+def _guarded(wire: dict[str, Any], when_changed: tuple[int, ...] | None) -> dict[str, Any]:
+    return wire if when_changed is None else {**wire, "when_changed": list(when_changed)}
+
+
+def service_is(name: str, state: str) -> dict[str, Any]:
+    return {"kind": "service", "name": name, "state": state, "text": f"{name} is {state}"}
+
+
+def value_is(path: str, name: str, kind: str, data: Any) -> dict[str, Any]:
+    return {"kind": "registry_value", "path": path, "name": name, "value_kind": kind, "data": data, "text": f"{name} is {data}"}
+
+
+def serves(address: str, port: int, thumbprint: str) -> dict[str, Any]:
+    endpoint = Endpoint("ip", address, port)
+    return {"kind": "served", "address": address, "port": port, "thumbprint": thumbprint, "text": f"{endpoint} serves {thumbprint}"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An ordered list of changes. An empty one means that nothing has to be done."""
+
+    changes: tuple[Change, ...] = ()
+    restarts: bool = False
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def describe(self) -> list[str]:
+        return [change.describe() for change in self.changes]

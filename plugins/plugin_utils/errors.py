@@ -1,0 +1,18 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The error that a user is meant to read. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+
+class SstpError(Exception):
+    """One clear sentence (what, which, why, what to do); facts are result keys that go with it."""
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class ConflictError(SstpError):
+    """The host has moved on since the plan was made; nothing was touched."""

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What users write, cleaned: thumbprints, application ids, endpoints. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+import uuid
+from dataclasses import dataclass
+
+from .errors import SstpError
+
+_SEPARATORS = re.compile(r"[\s:\-]")
+_HEX = re.compile(r"[0-9A-F]*")
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """Key of an HTTP.SYS record: family ip (address and port), sni (host and port) or ccs (port alone)."""
+
+    family: str
+    address: str
+    port: int
+    host: str | None = None
+
+    def __str__(self) -> str:
+        if self.family == "sni":
+            return f"{self.host}:{self.port}"
+        if self.family == "ccs":
+            return f"ccs:{self.port}"
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def pair(port: int) -> tuple[Endpoint, Endpoint]:
+    """The two records that SSTP listens on."""
+    return Endpoint("ip", "0.0.0.0", port), Endpoint("ip", "::", port)
+
+
+def clean_hex(text: str, what: str, digits: int) -> str:
+    """Upper-case hex of exactly so many digits, from any of the ways in which hex is pasted.
+
+    The Windows certificate dialogue puts an invisible mark in front of a thumbprint
+    (https://support.microsoft.com/kb/2023835): format characters are dropped with spaces, colons and dashes.
+    """
+    visible = "".join(c for c in str(text) if unicodedata.category(c) != "Cf")
+    cleaned = _SEPARATORS.sub("", visible).upper()
+    if len(cleaned) != digits or not _HEX.fullmatch(cleaned):
+        raise SstpError(f"{what} must be {digits} hexadecimal digits, but {visible!r} is not; copy it again from the certificate's details.")
+    return cleaned
+
+
+def clean_thumbprint(text: str, what: str = "The thumbprint") -> str:
+    """A certificate's thumbprint: SHA-1 of the DER as 40 upper-case hexadecimal digits."""
+    return clean_hex(text, what, 40)
+
+
+def clean_app_id(text: str) -> str:
+    """A GUID in lower case and braces, as HTTP.SYS shows it."""
+    try:
+        return "{" + str(uuid.UUID(str(text).strip())) + "}"
+    except ValueError:
+        raise SstpError(f"app_id must be a GUID such as {{ba195980-cd49-458b-9e23-c84ee0adcd75}}, but {text!r} is not.") from None
+
+
+def clean_port(port: int, what: str = "port") -> int:
+    """A TCP port."""
+    if not 1 <= port <= 65535:
+        raise SstpError(f"{what} must lie between 1 and 65535, but {port} does not.")
+    return port
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """An Endpoint from 'ip:port', '[v6]:port' or 'host:port'."""
+    address, _, port = text.strip().rpartition(":")
+    if not address or not port.isascii() or not port.isdecimal():
+        raise SstpError(f"An endpoint is written 0.0.0.0:443, [::]:443 or vpn.example.com:443, but {text!r} is not.")
+    number = clean_port(int(port), f"The port of endpoint {text!r}")
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    elif ":" in address:
+        raise SstpError(f"The IPv6 address of endpoint {text!r} needs brackets: [{address}]:{port}.")
+    try:
+        return Endpoint("ip", str(ipaddress.ip_address(address)), number)
+    except ValueError:
+        if ":" in address or re.fullmatch(r"[0-9.]+", address):
+            raise SstpError(f"The address of endpoint {text!r} is not an IP address.") from None
+        return Endpoint("sni", "0.0.0.0", number, address.lower())

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How states, records and certificates look in results and diffs. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .guards import users_of
+from .inputs import Endpoint, pair
+from .names import SHA1_VALUE, SHA256_VALUE, owner_of
+from .state import HostState, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
+from .x509 import Certificate
+
+_START = {0: "boot", 1: "system", 2: "automatic", 3: "manual", 4: "disabled"}
+
+
+def record_result(record: SslRecord) -> dict[str, Any]:
+    """A record with every field, as ssl_binding and server_info return it."""
+    return {
+        "endpoint": str(record.endpoint),
+        "family": record.endpoint.family,
+        "certificate_hash": record.certificate_hash,
+        "certificate_store_name": record.certificate_store_name,
+        "app_id": record.app_id,
+        "owner": owner_of(record.app_id),
+        "check_mode": record.check_mode,
+        "revocation_freshness_time": record.revocation_freshness_time,
+        "url_retrieval_timeout": record.url_retrieval_timeout,
+        "ctl_identifier": record.ctl_identifier,
+        "ctl_store_name": record.ctl_store_name,
+        "flags": record.flags,
+    }
+
+
+def stamp(moment: dt.datetime) -> str:
+    """ISO 8601, UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def certificate_result(certificate: Certificate) -> dict[str, Any]:
+    """The public facts of a certificate."""
+    return {
+        "thumbprint": certificate.thumbprint,
+        "sha256": certificate.sha256,
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial_number": certificate.serial,
+        "not_before": stamp(certificate.not_before),
+        "not_after": stamp(certificate.not_after),
+        "extended_key_usage": None if certificate.eku is None else list(certificate.eku),
+        "names": list(certificate.names),
+    }
+
+
+def _key_result(key: PrivateKey | None) -> dict[str, Any]:
+    if key is None:
+        return {"state": "absent", "provider": None, "container": None, "machine": None, "code": None}
+    state = {None: "untested", True: "proven" if key.proven else "opens", False: "unusable"}[key.usable]
+    return {"state": state, "provider": key.provider, "container": key.container, "machine": bool(key.flags & 0x20), "code": key.acquire_code}
+
+
+def stored_result(stored: StoredCertificate, state: HostState) -> dict[str, Any]:
+    """A certificate of a store, with the state of its key and what uses it."""
+    return {
+        **certificate_result(stored.certificate),
+        "certificate_store_name": stored.store,
+        "friendly_name": stored.friendly_name,
+        "private_key": _key_result(stored.key),
+        "used_by": users_of(state, stored.thumbprint, stored.store),
+    }
+
+
+def _service_result(service: Service) -> dict[str, Any]:
+    start = _START.get(service.start) if service.start is not None else None
+    return {"name": service.name, "state": service.state, "start_mode": start, "depends_on": list(service.depends_on)}
+
+
+def _served_result(served: Served) -> dict[str, Any]:
+    certificate = served.certificate
+    return {
+        "endpoint": str(served.endpoint),
+        "thumbprint": certificate.thumbprint if certificate else None,
+        "sha256": certificate.sha256 if certificate else None,
+        "error": None if served.error is None else str(served.error.get("message") or ""),
+    }
+
+
+def hash_result(value: RegistryValue | None) -> str | None:
+    """The hex of a hash, None where the value is absent; a value that is no hash is shown as what it is."""
+    if value is None:
+        return None
+    if value.data is None:
+        return f"({value.kind}, {value.length} characters)"
+    return str(value.data) if value.kind == "binary" else f"({value.kind}) {value.data}"
+
+
+def registry_result(state: HostState) -> dict[str, Any]:
+    """The hashes of SstpSvc."""
+    return {"sha256": hash_result(state.sha256), "sha1": hash_result(state.sha1)}
+
+
+def predecessors_result(state: HostState) -> list[dict[str, Any]]:
+    """The certificates that rotations have replaced on this host, the age by the host's own clock."""
+    return [predecessor(thumbprint, since, state.time) for thumbprint, since in sorted(state.predecessors.items())]
+
+
+def predecessor(thumbprint: str, since: str, now: dt.datetime) -> dict[str, Any]:
+    """One replaced certificate; a time that is not readable counts as long ago no more than as just now."""
+    try:
+        moment = dt.datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    except ValueError:
+        moment = now
+    return {"thumbprint": thumbprint, "replaced_at": stamp(moment), "age_days": max(0, (now - moment).days)}
+
+
+def server_result(state: HostState) -> dict[str, Any]:
+    """Everything that server_info returns."""
+    return {
+        "name": state.host.get("name"),
+        "port": state.port,
+        "mode": state.mode if state.installed else None,
+        "installed": state.installed,
+        "time": stamp(state.time),
+        "windows": {"product": state.host.get("product"), "build": state.build, "revision": state.host.get("revision")},
+        "powershell": state.host.get("powershell"),
+        "elevated": bool(state.host.get("elevated")),
+        "bindings": [record_result(record) for record in state.records],
+        "listen_only": list(state.listen_only),
+        "registry": registry_result(state),
+        "parameters": {name: _shown(value) for name, value in (state.parameters or {}).items()},
+        "certificates": [stored_result(stored, state) for stored in state.certificates],
+        "services": [_service_result(service) for service in state.services],
+        "served": [_served_result(served) for served in state.served],
+        "predecessors": predecessors_result(state),
+        "interrupted": state.interrupted,
+    }
+
+
+def _shown(value: RegistryValue) -> Any:
+    return value.data if value.data is not None else f"({value.kind}, {value.length} characters)"
+
+
+def bindings_diff(state: HostState, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """endpoint -> record, or None: one side of a diff."""
+    return {str(endpoint): record_diff(state.record(endpoint)) for endpoint in endpoints}
+
+
+def record_diff(record: SslRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {name: value for name, value in record_result(record).items() if name not in ("endpoint", "family", "owner")}
+
+
+def rotation_diff(state: HostState) -> dict[str, Any]:
+    """What a rotation may change, as one side of a diff."""
+    return {
+        "bindings": bindings_diff(state, pair(state.port)),
+        "registry": {SHA256_VALUE: hash_result(state.sha256), SHA1_VALUE: hash_result(state.sha1)},
+        "services": {service.name: service.state for service in state.services},
+    }
+
+
+def diff(before: Mapping[str, Any], after: Mapping[str, Any], header: str) -> dict[str, Any]:
+    """A diff as ansible-core shows it."""
+    return {"before_header": header, "after_header": header, "before": dict(before), "after": dict(after)}

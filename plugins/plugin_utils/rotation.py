@@ -1,0 +1,106 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rotation refuses, predicts and reports. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .changes import Plan, SetRecord, SetServices, SetValue, record_to_wire
+from .guards import require_automatic_mode, require_fitness, require_ownership, require_sstp, require_usable
+from .inputs import pair
+from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
+from .results import diff, predecessors_result, registry_result, rotation_diff, server_result
+from .state import HostState, RegistryValue
+from .windows import Applied
+from .x509 import Certificate
+
+
+def refuse(state: HostState, certificate: Certificate, *, take_over: bool, staged: bool) -> None:
+    """Raise SstpError for the first thing that stands against rotating to the certificate; staged: it is in the store."""
+    require_sstp(state)
+    require_automatic_mode(state)
+    require_fitness(certificate, state.time)
+    if staged:
+        require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
+    require_ownership(state, pair(state.port), take_over)
+
+
+def predict(state: HostState, plan: Plan, certificate: Certificate) -> HostState:
+    """The state as the plan would leave it, the hashes as the service would derive them."""
+    if not plan:
+        return state
+    records = {record.endpoint: record for record in state.records}
+    services = {service.name: service for service in state.services}
+    predecessors = dict(state.predecessors)
+    for change in plan.changes:
+        if isinstance(change, SetRecord):
+            records[change.record.endpoint] = change.record
+        elif isinstance(change, SetServices) and change.when_changed is None:
+            services |= {name: replace(services[name], state=change.state) for name in change.names}
+        elif isinstance(change, SetValue) and change.path == PREDECESSORS_KEY:
+            predecessors[change.name] = str(change.data)
+    return replace(
+        state,
+        records=tuple(records.values()),
+        services=tuple(services.values()),
+        predecessors=predecessors,
+        parameters=_derived(state, certificate),
+    )
+
+
+def _derived(state: HostState, certificate: Certificate) -> dict[str, RegistryValue]:
+    """SHA-1 is predicted only where it was there before: newer servers do not write it."""
+    values = dict(state.parameters or {})
+    for name, data in ((SHA256_VALUE, certificate.sha256), (SHA1_VALUE, certificate.thumbprint)):
+        known = next((known for known in values if known.lower() == name.lower()), None)
+        if known is not None or name == SHA256_VALUE:
+            values[known or name] = RegistryValue("binary", data)
+    return values
+
+
+def rotation_result(before: HostState, after: HostState, plan: Plan, certificate: Certificate, applied: Applied | None) -> dict[str, Any]:
+    """The result of rotate; the same keys whether it ran, was predicted, or had nothing to do."""
+    previous = sorted({r.certificate_hash for r in before.pair if r and r.certificate_hash != certificate.thumbprint})
+    return {
+        "changed": bool(plan),
+        "thumbprint": certificate.thumbprint,
+        "sha256": certificate.sha256,
+        "previous_certificate_hashes": previous,
+        "restarted": plan.restarts,
+        "plan": plan.describe(),
+        "predecessors": predecessors_result(after),
+        "snapshot": snapshot(before),
+        "evidence": evidence(after, applied),
+        "diff": diff(rotation_diff(before), rotation_diff(after), "SSTP certificate"),
+    }
+
+
+def snapshot(state: HostState) -> dict[str, Any]:
+    """What a rotation changes, as it was: enough to put it back, and no secret."""
+    return {
+        "version": 1,
+        "server": state.host.get("name"),
+        "time": state.host.get("time"),
+        "port": state.port,
+        "records": [record_to_wire(record) for record in state.pair if record],
+        "registry": registry_result(state),
+        "services": {service.name: service.state for service in state.services},
+    }
+
+
+def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None:
+    """What was seen after the switch, and how long each step took; None where nothing was done."""
+    if applied is None:
+        return None
+    server = server_result(after)
+    return {
+        "time": server["time"],
+        "bindings": [b for b in server["bindings"] if b["endpoint"] in {str(e) for e in pair(after.port)}],
+        "registry": server["registry"],
+        "served": server["served"],
+        "services": server["services"],
+        "steps": [{name: step[name] for name in ("kind", "changed", "skipped", "milliseconds", "detail")} for step in applied.steps],
+    }

@@ -1,0 +1,221 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit rules: from a host's state to findings, one small function per place. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .inputs import Endpoint, pair
+from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, owner_of
+from .plan import loopbacks
+from .state import HostState, RegistryValue, SslRecord, StoredCertificate
+from .x509 import Certificate, fitness
+
+_ROTATE = "rotate the certificate (rras.sstp.rotate)"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """event is the RasSstp event that it leads to, or None; repairable: rotating to a fit certificate heals it."""
+
+    id: str
+    severity: str
+    subject: str
+    expected: str
+    actual: str
+    event: int | None
+    remedy: str
+    repairable: bool = True
+
+    def to_result(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        event = f" (leads to RasSstp event {self.event})" if self.event else ""
+        return f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """expiry_days: warn so many days ahead. candidate: the certificate that is wanted, if the audit is about one."""
+
+    expiry_days: int = 30
+    candidate: Certificate | None = None
+
+
+def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
+    """All findings, errors first. A host without SSTP, or in a mode not built yet, has that one finding only."""
+    if not state.installed:
+        remedy = "install the Remote Access role with routing and VPN"
+        return (Finding("sstp_not_installed", "error", "SstpSvc", "the service SstpSvc", "no such service", None, remedy, False),)
+    if state.mode != "automatic":
+        return tuple(_unbuilt_mode(state))
+    findings = (
+        *_interrupted(state),
+        *_bindings(state),
+        *_hiding(state),
+        *_bound_certificates(state, policy),
+        *_sha256(state),
+        *_sha1(state),
+        *_candidate(state, policy),
+        *_services(state),
+        *_served(state),
+    )
+    return tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
+
+
+def _interrupted(state: HostState) -> Iterator[Finding]:
+    if state.interrupted:
+        remedy = "run the rotation again: it takes the half-done one back first"
+        yield Finding("rotation_interrupted", "error", "journal", "no journal of an unfinished change", "a journal", None, remedy)
+
+
+def _unbuilt_mode(state: HostState) -> Iterator[Finding]:
+    remedy = "this mode is recognised but not judged yet; see Get-RemoteAccess, or the load balancer's certificate, by hand"
+    yield Finding("mode_not_judged", "warning", "SstpSvc", "automatic mode", f"{state.mode} mode", None, remedy, False)
+
+
+def _bindings(state: HostState) -> Iterator[Finding]:
+    """The pair: both there, both the same, both SSTP's."""
+    v4, v6 = state.pair
+    for endpoint, record in zip(pair(state.port), (v4, v6), strict=True):
+        if record is None:
+            yield Finding("binding_missing", "error", str(endpoint), "an HTTP.SYS record", "none", 21, _ROTATE)
+        elif record.app_id != SSTP_APP_ID:
+            remedy = "let its owner and SSTP share one certificate; rras.sstp.rotate changes the record only with take_over"
+            yield Finding("binding_foreign_app_id", "warning", str(endpoint), "the app_id of SSTP", owner_of(record.app_id), None, remedy, False)
+    if v4 and v6 and v4.certificate_hash != v6.certificate_hash:
+        subject = f"{v4.endpoint} and {v6.endpoint}"
+        actual = f"{v4.certificate_hash or 'none'} and {v6.certificate_hash or 'none'}"
+        yield Finding("binding_mismatch", "error", subject, "the same certificate", actual, 24, _ROTATE)
+
+
+def _hiding(state: HostState) -> Iterator[Finding]:
+    """Records that HTTP.SYS prefers to the wildcard pair: exact IP, then SNI, then CCS."""
+    bound = {record.certificate_hash for record in state.pair if record}
+    for record in state.records:
+        if record.endpoint.port != state.port or record.endpoint in pair(state.port):
+            continue
+        harmless = record.endpoint.family != "ccs" and record.certificate_hash in bound
+        actual = f"{record.certificate_hash or 'the central certificate store'} ({owner_of(record.app_id)})"
+        remedy = "see whether VPN clients reach it; remove it, or give it the certificate of the pair"
+        severity = "warning" if harmless else "error"
+        yield Finding("binding_hidden", severity, str(record.endpoint), "no record that goes before the pair", actual, None, remedy, False)
+
+
+def _bound(state: HostState) -> dict[tuple[str, str], list[Endpoint]]:
+    """(thumbprint, store) -> the endpoints of the pair that are bound to it."""
+    bound: dict[tuple[str, str], list[Endpoint]] = {}
+    for record in state.pair:
+        if record:
+            bound.setdefault((record.certificate_hash, record.store), []).append(record.endpoint)
+    return bound
+
+
+def _bound_certificates(state: HostState, policy: Policy) -> Iterator[Finding]:
+    for (thumbprint, store), endpoints in _bound(state).items():
+        subject = ", ".join(str(e) for e in endpoints)
+        stored = state.certificate(thumbprint, store)
+        if stored is None:
+            expected = f"the bound certificate in LocalMachine\\{store}"
+            yield Finding("certificate_missing", "error", subject, expected, f"no {thumbprint or 'certificate at all'}", 21, _ROTATE)
+            continue
+        yield from _key(stored, subject)
+        for problem in fitness(stored.certificate, state.time, policy.expiry_days):
+            event = 11 if problem.id == "eku_unfit" else None
+            fit = "a certificate fit for SSTP"
+            yield Finding(problem.id, problem.severity, f"{subject} ({thumbprint})", fit, problem.actual, event, f"it {problem.sentence}", False)
+
+
+def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
+    key = stored.key
+    if key is not None and key.usable is not False:
+        return
+    if key is None:
+        actual = "no private key"
+    elif key.acquire_code:
+        actual = f"a key that does not open (0x{key.acquire_code & 0xFFFFFFFF:08X})"
+    else:
+        actual = "a key of another certificate"
+    remedy = "import the certificate again from its PFX, or rotate to another"
+    yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy, False)
+
+
+def _show(value: RegistryValue) -> str:
+    if value.kind != "binary":
+        return f"a value of type {value.kind}"
+    length = value.length if value.data is None else len(value.data)
+    return f"{(length or 0) // 2} bytes"
+
+
+def _hash_value(state: HostState) -> tuple[SslRecord | None, StoredCertificate | None]:
+    record = state.pair[0] or state.pair[1]
+    return record, state.certificate(record.certificate_hash, record.store) if record else None
+
+
+def _sha256(state: HostState) -> Iterator[Finding]:
+    record, stored = _hash_value(state)
+    value = state.sha256
+    expected = stored.certificate.sha256 if stored else "the SHA-256 of the bound certificate"
+    if value is None:
+        yield Finding("registry_sha256_missing", "error", SHA256_VALUE, expected, "no value", 21 if stored is None else 18, _ROTATE)
+    elif value.kind != "binary" or not isinstance(value.data, str) or len(value.data) != 64:
+        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", _show(value), 18, _ROTATE)
+    elif record and stored and value.data != stored.certificate.sha256:
+        remedy = f"TLS looks right, but every logon fails at the crypto binding (client event 6); {_ROTATE}"
+        yield Finding("registry_sha256_different", "error", SHA256_VALUE, expected, value.data, None, remedy)
+
+
+def _sha1(state: HostState) -> Iterator[Finding]:
+    _record, stored = _hash_value(state)
+    value = state.sha1
+    if value is None:
+        return
+    if value.kind != "binary" or not isinstance(value.data, str) or len(value.data) != 40:
+        yield Finding("registry_sha1_malformed", "error", SHA1_VALUE, "20 bytes, or no value", _show(value), 19, _ROTATE)
+    elif stored and value.data != stored.thumbprint:
+        yield Finding("registry_sha1_different", "error", SHA1_VALUE, stored.thumbprint, value.data, None, _ROTATE)
+
+
+def _candidate(state: HostState, policy: Policy) -> Iterator[Finding]:
+    if policy.candidate is None:
+        return
+    wanted = policy.candidate.thumbprint
+    for record in state.pair:
+        if record and (record.certificate_hash, record.store) != (wanted, "MY"):
+            yield Finding("binding_not_wanted", "error", str(record.endpoint), wanted, record.certificate_hash or "no certificate", None, _ROTATE)
+
+
+def _services(state: HostState) -> Iterator[Finding]:
+    rras = state.service(RRAS_SERVICE)
+    if rras is None:
+        remedy = "install the Remote Access role with routing and VPN"
+        yield Finding("rras_not_installed", "error", RRAS_SERVICE, "the service", "no such service", None, remedy, False)
+    elif rras.state != "running" and rras.start == SERVICE_DISABLED:
+        remedy = "enable Routing and Remote Access if this server is to serve VPN"
+        yield Finding("rras_disabled", "warning", RRAS_SERVICE, "running", "disabled", None, remedy, False)
+    elif rras.state != "running":
+        yield Finding("rras_stopped", "error", RRAS_SERVICE, "running", rras.state, None, "start it; rras.sstp.rotate does so")
+
+
+def _served(state: HostState) -> Iterator[Finding]:
+    """What a TLS client on the host sees. Nothing can be served while RRAS does not run: that has its own finding."""
+    record, _stored = _hash_value(state)
+    rras = state.service(RRAS_SERVICE)
+    if record is None or rras is None or rras.state != "running":
+        return
+    for served in state.served:
+        if served.endpoint.port != state.port or served.endpoint not in loopbacks(state):
+            continue
+        subject = str(served.endpoint)
+        if served.certificate is None:
+            actual = str((served.error or {}).get("message") or "no certificate")
+            remedy = "no TLS connection could be made on the host itself: see the other findings, else the System log"
+            yield Finding("served_nothing", "error", subject, record.certificate_hash, actual, 21, remedy, False)
+        elif served.certificate.thumbprint != record.certificate_hash:
+            remedy = "something else answers on the port: see records that go before the pair, and other listeners"
+            yield Finding("served_different", "error", subject, record.certificate_hash, served.certificate.thumbprint, None, remedy, False)

@@ -1,0 +1,254 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The facts of a host as frozen dataclasses, read from what windows_backend answers. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .inputs import Endpoint, pair
+from .names import SHA1_VALUE, SHA256_VALUE, SSTP_SERVICE
+from .x509 import Certificate, read_stored, signature_is_valid
+
+
+@dataclass(frozen=True)
+class SslRecord:
+    """An HTTP.SYS record whole: key and every field of HTTP_SERVICE_CONFIG_SSL_PARAM, unknown flag bits too."""
+
+    endpoint: Endpoint
+    certificate_hash: str
+    app_id: str
+    certificate_store_name: str | None = None
+    check_mode: int = 0
+    revocation_freshness_time: int = 0
+    url_retrieval_timeout: int = 0
+    ctl_identifier: str | None = None
+    ctl_store_name: str | None = None
+    flags: int = 0
+
+    @property
+    def store(self) -> str:
+        """The store in which the certificate is looked for: a record without a name means MY."""
+        return (self.certificate_store_name or "MY").upper()
+
+    def bound_to(self, thumbprint: str) -> SslRecord:
+        """This record with another certificate of MY, and not a bit else different."""
+        store = self.certificate_store_name if self.store == "MY" else "MY"
+        return replace(self, certificate_hash=thumbprint, certificate_store_name=store)
+
+
+@dataclass(frozen=True)
+class RegistryValue:
+    """kind is that of .NET in lower case; data is hex for binary, a number for dword; None with a length where too long."""
+
+    kind: str
+    data: Any
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """Where a private key is said to be, and whether it opened: acquire_code is None where that was not tried."""
+
+    container: str | None
+    provider: str | None
+    provider_type: int
+    flags: int
+    key_spec: int
+    acquire_code: int | None
+    proven: bool | None
+
+    @property
+    def usable(self) -> bool | None:
+        """None where nobody has tried."""
+        if self.acquire_code is None:
+            return None
+        return self.acquire_code == 0 and self.proven is not False
+
+
+@dataclass(frozen=True)
+class StoredCertificate:
+    """A certificate of a store of LocalMachine."""
+
+    certificate: Certificate
+    store: str
+    friendly_name: str | None
+    key: PrivateKey | None
+
+    @property
+    def thumbprint(self) -> str:
+        return self.certificate.thumbprint
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Windows service: start is the registry's number (2 automatic, 3 manual, 4 disabled)."""
+
+    name: str
+    state: str
+    start: int | None
+    depends_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a TLS client on the host was shown; error has function, code and message where it was shown nothing."""
+
+    endpoint: Endpoint
+    certificate: Certificate | None
+    error: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class HostState:
+    """One observation."""
+
+    state_id: str
+    port: int
+    ports: tuple[int, ...]
+    records: tuple[SslRecord, ...] = ()
+    parameters: Mapping[str, RegistryValue] | None = None
+    certificates: tuple[StoredCertificate, ...] = ()
+    services: tuple[Service, ...] = ()
+    served: tuple[Served, ...] = ()
+    host: Mapping[str, Any] = field(default_factory=dict)
+    listen_only: tuple[str, ...] = ()
+    predecessors: Mapping[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def record(self, endpoint: Endpoint) -> SslRecord | None:
+        return next((r for r in self.records if r.endpoint == endpoint), None)
+
+    @property
+    def pair(self) -> tuple[SslRecord | None, SslRecord | None]:
+        """The records of 0.0.0.0 and [::] on the port."""
+        v4, v6 = pair(self.port)
+        return self.record(v4), self.record(v6)
+
+    def certificate(self, thumbprint: str, store: str = "MY") -> StoredCertificate | None:
+        return next((c for c in self.certificates if c.thumbprint == thumbprint and c.store == store.upper()), None)
+
+    def parameter(self, name: str) -> RegistryValue | None:
+        """A value of SstpSvc's key; value names are not case-sensitive."""
+        wanted = name.lower()
+        return next((v for n, v in (self.parameters or {}).items() if n.lower() == wanted), None)
+
+    def service(self, name: str) -> Service | None:
+        return next((s for s in self.services if s.name.lower() == name.lower()), None)
+
+    @property
+    def installed(self) -> bool:
+        return self.service(SSTP_SERVICE) is not None and self.parameters is not None
+
+    @property
+    def mode(self) -> str:
+        """automatic, administrator or offload (domain: where the hash comes from)."""
+        use_https = self.parameter("UseHttps")
+        by_admin = self.parameter("isHashConfiguredByAdmin")
+        if use_https is not None and use_https.data == 0:
+            return "offload"
+        return "administrator" if by_admin is not None and by_admin.data == 1 else "automatic"
+
+    @property
+    def sha256(self) -> RegistryValue | None:
+        return self.parameter(SHA256_VALUE)
+
+    @property
+    def sha1(self) -> RegistryValue | None:
+        return self.parameter(SHA1_VALUE)
+
+    @property
+    def build(self) -> int:
+        """The build of Windows; 0 where it cannot be told."""
+        text = str(self.host.get("build") or "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def time(self) -> dt.datetime:
+        """The host's clock, UTC."""
+        return parse_time(str(self.host["time"]))
+
+
+def parse_time(text: str) -> dt.datetime:
+    """An ISO 8601 time in UTC as the back-end writes it."""
+    return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+
+
+def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> HostState:
+    """The back-end's facts as a HostState; challenge is what the keys were asked to sign."""
+    ports = tuple(int(p) for p in facts["ports"])
+    http = facts.get("http") or {}
+    sstp = facts.get("sstp") or {}
+    product = facts.get("product") or {}
+    return HostState(
+        state_id=state_id,
+        port=ports[0],
+        ports=ports,
+        records=tuple(_read_record(r) for r in http.get("records") or ()),
+        parameters=_read_values(sstp.get("parameters")),
+        certificates=tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content),
+        services=tuple(_read_service(s) for s in facts.get("services") or ()),
+        served=tuple(_read_served(s) for s in facts.get("served") or ()),
+        host=dict(facts.get("host") or {}),
+        listen_only=tuple(http.get("listen_only") or ()),
+        predecessors={n: str(v.data) for n, v in (_read_values(product.get("predecessors")) or {}).items()},
+        interrupted=product.get("journal") is not None,
+    )
+
+
+def _read_record(fact: Mapping[str, Any]) -> SslRecord:
+    return SslRecord(
+        endpoint=Endpoint(str(fact["family"]), str(fact["address"]), int(fact["port"]), fact.get("host")),
+        certificate_hash=str(fact["certificate_hash"]),
+        app_id=str(fact["app_id"]).lower(),
+        certificate_store_name=fact["certificate_store_name"],
+        check_mode=int(fact["check_mode"]),
+        revocation_freshness_time=int(fact["revocation_freshness_time"]),
+        url_retrieval_timeout=int(fact["url_retrieval_timeout"]),
+        ctl_identifier=fact["ctl_identifier"],
+        ctl_store_name=fact["ctl_store_name"],
+        flags=int(fact["flags"]),
+    )
+
+
+def _read_values(facts: Mapping[str, Any] | None) -> dict[str, RegistryValue] | None:
+    if facts is None:
+        return None
+    return {str(name): RegistryValue(str(v["kind"]), v.get("data"), v.get("length")) for name, v in facts.items()}
+
+
+def _read_stored(fact: Mapping[str, Any], store: str, challenge: bytes) -> StoredCertificate:
+    certificate = read_stored(base64.b64decode(fact["raw"]))
+    return StoredCertificate(certificate, store.upper(), fact.get("friendly_name"), _read_key(fact.get("key"), certificate, challenge))
+
+
+def _read_key(fact: Mapping[str, Any] | None, certificate: Certificate, challenge: bytes) -> PrivateKey | None:
+    if fact is None:
+        return None
+    signature = fact.get("signature")
+    proven = None
+    if signature is not None:
+        proven = signature_is_valid(certificate, str(signature["algorithm"]), base64.b64decode(signature["data"]), challenge)
+    return PrivateKey(
+        container=fact["container"],
+        provider=fact["provider"],
+        provider_type=int(fact["provider_type"]),
+        flags=int(fact["flags"]),
+        key_spec=int(fact["key_spec"]),
+        acquire_code=fact["acquire_code"],
+        proven=proven,
+    )
+
+
+def _read_service(fact: Mapping[str, Any]) -> Service:
+    return Service(str(fact["name"]), str(fact["state"]), fact["start"], tuple(str(d) for d in fact["depends_on"]))
+
+
+def _read_served(fact: Mapping[str, Any]) -> Served:
+    certificate = read_stored(base64.b64decode(fact["raw"])) if fact.get("raw") else None
+    return Served(Endpoint("ip", str(fact["address"]), int(fact["port"])), certificate, fact.get("error"))

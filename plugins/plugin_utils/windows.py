@@ -1,0 +1,157 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client of windows_backend: two verbs, typed answers, errors as sentences. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .changes import Change
+from .errors import ConflictError, SstpError
+from .names import HARDWARE_PROVIDERS
+from .state import HostState, read_state
+
+Call = Callable[[dict[str, Any]], dict[str, Any]]
+
+# Win32 and NTE codes in the words of what they mean here (domain facts 1.5 and 3).
+_CODES = {
+    2: "there is no such record or file",
+    5: "access is denied; the connection's account must be an elevated administrator",
+    87: "Windows refused a parameter",
+    183: "there is such a record already",
+    1053: "the service did not answer in time",
+    1058: "the service is disabled",
+    1060: "there is no such service",
+    1312: "the certificate cannot be used: it is not in the store, or its private key does not open (1312)",
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an observation is about. facets None: all. prove: thumbprints whose keys must sign; prove_bound: those of the ports too."""
+
+    ports: tuple[int, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+    prove: tuple[str, ...] = ()
+    prove_bound: bool = False
+    facets: tuple[str, ...] | None = None
+
+    def to_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "ports": list(self.ports),
+            "thumbprints": list(self.thumbprints),
+            "prove": list(self.prove),
+            "prove_bound": self.prove_bound,
+            "untouched_providers": list(HARDWARE_PROVIDERS),
+        }
+        return options if self.facets is None else {**options, "facets": list(self.facets)}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A transaction that went through: the state after it, and what each change took (milliseconds, detail)."""
+
+    state: HostState
+    steps: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A PFX on its way to the host, in base64, with its one-time password."""
+
+    pfx: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+class Backend:
+    """call runs windows_backend on the host with the given options and returns its result."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def observe(self, scope: Scope) -> HostState:
+        """Read the host. Raises SstpError when it cannot be read."""
+        challenge = secrets.token_bytes(32)
+        result = self._run({"operation": "observe", **scope.to_options()}, challenge)
+        return _state(result, challenge)
+
+    def apply(self, scope: Scope, state_id: str, changes: Sequence[Change], secret: Secret | None = None) -> Applied:
+        """Carry out the changes if the host is still as state_id says. Raises SstpError; what was done is undone then."""
+        challenge = secrets.token_bytes(32)
+        options = {
+            "operation": "apply",
+            "expect": state_id,
+            "changes": [change.to_wire() for change in changes],
+            **scope.to_options(),
+        }
+        if secret is not None:
+            options |= {"pfx": secret.pfx, "pfx_password": secret.password}
+        result = self._run(options, challenge)
+        _raise_unless_applied(result, changes)
+        return Applied(_state(result, challenge), tuple(result["changes"]))
+
+    def recover(self, scope: Scope) -> HostState:
+        """Take back what an interrupted transaction has left half done."""
+        challenge = secrets.token_bytes(32)
+        result = self._run({"operation": "apply", "recover": True, **scope.to_options()}, challenge)
+        if result["outcome"] != "recovered":
+            raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **_evidence(result))
+        return _state(result, challenge)
+
+    def _run(self, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:
+        result = self._call({**options, "challenge": base64.b64encode(challenge).decode()})
+        if result.get("failed") or "facts" not in result:
+            raise SstpError(_sentence(result))
+        return result
+
+
+def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
+    return read_state(result["facts"], str(result["state_id"]), challenge)
+
+
+def _sentence(result: Mapping[str, Any]) -> str:
+    error = result.get("error")
+    if isinstance(error, Mapping):
+        return f"The host could not be read: {explain(error)}."
+    return str(result.get("msg") or result.get("module_stderr") or "The back-end on the host gave no answer.").strip()
+
+
+def explain(error: Mapping[str, Any]) -> str:
+    """An error of the back-end in words: what it means, then function and code."""
+    code, function = error.get("code"), error.get("function")
+    text = _CODES.get(int(code)) if code is not None else None
+    words = text or str(error.get("message") or "no reason was given").strip().rstrip(".")
+    if code is None:
+        return words
+    number = str(code) if int(code) >= 0 else f"0x{int(code) & 0xFFFFFFFF:08X}"
+    return f"{words} [{function} gave {number}]" if function else f"{words} [code {number}]"
+
+
+def _raise_unless_applied(result: Mapping[str, Any], changes: Sequence[Change]) -> None:
+    outcome = result["outcome"]
+    if outcome == "applied":
+        return
+    if outcome == "conflict":
+        raise ConflictError("The host has changed since it was looked at, so nothing was touched; run again.")
+    if outcome == "interrupted":
+        raise SstpError("The host carries the journal of an interrupted change, so nothing was touched; run rras.sstp.rotate, which takes it back first.")
+    if outcome == "locked":
+        raise SstpError("Another run is changing this host at the moment, so nothing was touched; try again when it has ended.")
+    failure = result["failure"]
+    step = changes[int(failure["index"])].describe()
+    stuck = _list_stuck(result)
+    rest = f"what could not be undone: {stuck}" if stuck else "everything done before it was undone"
+    raise SstpError(f"Could not {step}: {explain(failure['error'])}; {rest}.", **_evidence(result))
+
+
+def _list_stuck(result: Mapping[str, Any]) -> str:
+    return "; ".join(f"{entry['kind']} ({explain(entry['error'])})" for entry in result["not_undone"])
+
+
+def _evidence(result: Mapping[str, Any]) -> dict[str, object]:
+    return {name: result[name] for name in ("failure", "undone", "not_undone")}
