@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import refusal
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Policy, judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
@@ -20,6 +22,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
 ARGUMENT_SPEC: dict[str, Any] = {
     **SOURCE_SPEC,
     "port": {"type": "int"},
+    "take_over": {"type": "bool", "default": False},
     "expiry_days": {"type": "int", "default": 30},
     "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
 }
@@ -37,10 +40,9 @@ class ActionModule(SstpAction):
         wanted = (thumbprint,) if thumbprint else ()
         state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
         certificate = certificate or _stored(state, thumbprint)
-        if certificate is not None:
-            require_fitness(certificate, state.time)
         findings = judge(state, Policy(args["expiry_days"], certificate))
-        return _result(state, findings, thumbprint, certificate, args["fail_on"])
+        candidate = _candidate_result(state, thumbprint, certificate, args["take_over"])
+        return _result(state, findings, candidate, args["fail_on"])
 
 
 def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
@@ -48,18 +50,22 @@ def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
     return stored.certificate if stored else None
 
 
-def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None) -> dict[str, Any] | None:
+def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None, take_over: bool) -> dict[str, Any] | None:
+    """What rotating to the candidate would do, and what stands against it."""
     if thumbprint is None:
         return None
     stored = state.certificate(thumbprint)
-    usable = stored is not None and stored.key is not None and stored.key.usable is True
-    public = certificate_result(certificate) if certificate else None
-    return {"thumbprint": thumbprint, "staged": usable, "certificate": public}
+    plan = plan_rotation(state, Wanted(certificate)) if certificate else Plan()
+    return {
+        "thumbprint": thumbprint,
+        "staged": stored is not None and stored.key is not None and stored.key.usable is True,
+        "certificate": certificate_result(certificate) if certificate else None,
+        "plan": plan.describe(),
+        "refusal": refusal(state, certificate, thumbprint, plan, take_over=take_over),
+    }
 
 
-def _result(
-    state: HostState, findings: tuple[Finding, ...], thumbprint: str | None, certificate: Certificate | None, fail_on: str
-) -> Result:
+def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, fail_on: str) -> Result:
     failing = [finding for finding in findings if finding.severity in FAILING[fail_on]]
     server = server_result(state)
     result: Result = {
@@ -67,7 +73,7 @@ def _result(
         "compliant": not any(finding.severity == "error" for finding in findings),
         "findings": [finding.to_result() for finding in findings],
         "repairable": any(finding.repairable for finding in findings),
-        "candidate": _candidate_result(state, thumbprint, certificate),
+        "candidate": candidate,
         "server": server,
         "record": {"server": server["name"], "time": stamp(state.time), "findings": [str(finding) for finding in findings]},
     }

@@ -54,9 +54,7 @@ class ActionModule(SstpAction):
             return self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
         return self._present(state, thumbprint, candidate, args, backend, scope)
 
-    def _present(
-        self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope
-    ) -> Result:
+    def _present(self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope) -> Result:
         stored = state.certificate(thumbprint)
         if candidate is None:
             require_usable(stored, thumbprint)

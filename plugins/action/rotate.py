@@ -13,14 +13,13 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refuse, rotation_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.sources import named_certificate
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
 
 ARGUMENT_SPEC: dict[str, Any] = {
-    "thumbprint": {"type": "str"},
-    "certificate": {"type": "str"},
+    **SOURCE_SPEC,
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "service_state": {"type": "str", "choices": ["running", "as_found"], "default": "running"},
@@ -31,10 +30,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
-    CONSTRAINTS = {"required_one_of": [("thumbprint", "certificate")]}
+    CONSTRAINTS = {"required_one_of": [("pfx", "certificate", "thumbprint")], "required_by": {"pfx_password": "pfx"}}
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        thumbprint, given = named_certificate({"pfx": None, **args}, self.read_source)
+        thumbprint, given = named_certificate(args, self.read_source)
         assert thumbprint is not None
         ports = (clean_port(args["port"]),) if args["port"] is not None else ()
         scope = Scope(ports=ports, thumbprints=(thumbprint,), prove=(thumbprint,), prove_bound=True)

@@ -11,7 +11,14 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, Ss
 from ansible_collections.rras.sstp.plugins.plugin_utils.bindings import BindingOptions, plan_bindings, predict
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_ownership, require_rights, require_usable
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, clean_app_id, clean_port, clean_thumbprint, pair, parse_endpoint
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import (
+    Endpoint,
+    clean_app_id,
+    clean_port,
+    clean_thumbprint,
+    pair,
+    parse_endpoint,
+)
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import bindings_diff, diff, record_diff, record_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
@@ -46,7 +53,7 @@ class ActionModule(SstpAction):
             return _result(state, state, endpoints, changed=False)
         plan = plan_bindings(state, endpoints, args["state"], options)
         if plan:
-            _refuse(state, endpoints, args, options)
+            _refuse(state, endpoints, args, options, check_mode=self.check_mode)
         after = predict(state, plan)
         if plan and not self.check_mode:
             after = backend.apply(scope, state.state_id, plan.changes).state
@@ -62,7 +69,7 @@ def _options(args: dict[str, Any]) -> BindingOptions:
     )
 
 
-def _refuse(state: HostState, endpoints: tuple[Endpoint, ...], args: dict[str, Any], options: BindingOptions) -> None:
+def _refuse(state: HostState, endpoints: tuple[Endpoint, ...], args: dict[str, Any], options: BindingOptions, *, check_mode: bool) -> None:
     for endpoint in endpoints:
         if endpoint.family != "ip":
             raise SstpError(f"The record of {endpoint} can be read but not changed: writing records by host name is not built yet.")
@@ -70,8 +77,10 @@ def _refuse(state: HostState, endpoints: tuple[Endpoint, ...], args: dict[str, A
     require_ownership(state, endpoints, args["take_over"], options.app_id)
     if args["state"] == "present" and options.certificate_hash:
         store = (options.certificate_store_name or "MY").upper()
-        if store == "MY":
-            require_usable(state.certificate(options.certificate_hash), options.certificate_hash)
+        stored = state.certificate(options.certificate_hash)
+        # In check mode an earlier task may only have predicted the import.
+        if store == "MY" and not (check_mode and stored is None):
+            require_usable(stored, options.certificate_hash)
 
 
 def _result(before: HostState, after: HostState, endpoints: tuple[Endpoint, ...], *, changed: bool) -> Result:

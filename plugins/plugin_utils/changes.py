@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .inputs import Endpoint
+from .names import PREDECESSORS_KEY
 from .state import SslRecord
 
 
@@ -82,6 +83,8 @@ class SetValue:
         return _guarded({**wire, "only_if_absent": self.only_if_absent}, self.when_changed)
 
     def describe(self) -> str:
+        if self.path == PREDECESSORS_KEY:
+            return f"note that {self.name} was replaced"
         return f"set {self.name} to {self.data}" + (" if the service has not written it" if self.only_if_absent else "")
 
 
@@ -94,7 +97,7 @@ class DeleteValue:
         return {"kind": "delete_registry_value", "path": self.path, "name": self.name}
 
     def describe(self) -> str:
-        return f"delete {self.name}"
+        return f"forget that {self.name} was replaced" if self.path == PREDECESSORS_KEY else f"delete {self.name}"
 
 
 @dataclass(frozen=True)

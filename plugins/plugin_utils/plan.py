@@ -160,14 +160,17 @@ def _write_hashes(state: HostState, certificate: Certificate) -> list[Change]:
 
 
 def _remember(state: HostState, records: tuple[SslRecord, ...], thumbprint: str) -> list[Change]:
-    """Note the certificates that were replaced, with the time: retirement waits for it."""
+    """Note the certificates that were replaced, with the time: retirement waits for it. The new one is none of them any more."""
     replaced = []
     for record in records:
         old = state.record(record.endpoint)
         if old and old.certificate_hash != thumbprint and state.certificate(old.certificate_hash, old.store):
             replaced.append(old.certificate_hash)
     now = state.time.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [SetValue(PREDECESSORS_KEY, old, "string", now) for old in dict.fromkeys(replaced)]
+    changes: list[Change] = [SetValue(PREDECESSORS_KEY, old, "string", now) for old in dict.fromkeys(replaced)]
+    if thumbprint in state.predecessors:
+        changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
+    return changes
 
 
 def _settled(state: HostState, certificate: Certificate) -> tuple[dict[str, object], ...]:

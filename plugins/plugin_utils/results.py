@@ -60,7 +60,13 @@ def _key_result(key: PrivateKey | None) -> dict[str, Any]:
     if key is None:
         return {"state": "absent", "provider": None, "container": None, "machine": None, "code": None}
     state = {None: "untested", True: "proven" if key.proven else "opens", False: "unusable"}[key.usable]
-    return {"state": state, "provider": key.provider, "container": key.container, "machine": bool(key.flags & 0x20), "code": key.acquire_code}
+    return {
+        "state": state,
+        "provider": key.provider,
+        "container": key.container,
+        "machine": bool(key.flags & 0x20),
+        "code": key.acquire_code,
+    }
 
 
 def stored_result(stored: StoredCertificate, state: HostState) -> dict[str, Any]:

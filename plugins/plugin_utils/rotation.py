@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .changes import Plan, SetRecord, SetServices, SetValue, record_to_wire
+from .changes import DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
+from .errors import SstpError
 from .guards import require_automatic_mode, require_fitness, require_ownership, require_sstp, require_usable
 from .inputs import pair
 from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
@@ -28,6 +29,20 @@ def refuse(state: HostState, certificate: Certificate, *, take_over: bool, stage
     require_ownership(state, pair(state.port), take_over)
 
 
+def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, plan: Plan, *, take_over: bool) -> str | None:
+    """What would stand against that rotation, as a sentence; None where nothing does or nothing has to be done."""
+    try:
+        if certificate is None:
+            require_usable(None, thumbprint)
+        elif plan:
+            refuse(state, certificate, take_over=take_over, staged=False)
+        else:
+            require_fitness(certificate, state.time)
+    except SstpError as error:
+        return str(error)
+    return None
+
+
 def predict(state: HostState, plan: Plan, certificate: Certificate) -> HostState:
     """The state as the plan would leave it, the hashes as the service would derive them."""
     if not plan:
@@ -42,6 +57,8 @@ def predict(state: HostState, plan: Plan, certificate: Certificate) -> HostState
             services |= {name: replace(services[name], state=change.state) for name in change.names}
         elif isinstance(change, SetValue) and change.path == PREDECESSORS_KEY:
             predecessors[change.name] = str(change.data)
+        elif isinstance(change, DeleteValue) and change.path == PREDECESSORS_KEY:
+            predecessors.pop(change.name, None)
     return replace(
         state,
         records=tuple(records.values()),

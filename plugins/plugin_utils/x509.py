@@ -77,7 +77,7 @@ def read_certificate(der: bytes) -> Certificate:
         parsed = x509.load_der_x509_certificate(der)
         return Certificate(
             der=der,
-            thumbprint=parsed.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - an identifier, not a signature
+            thumbprint=parsed.fingerprint(hashes.SHA1()).hex().upper(),
             sha256=parsed.fingerprint(hashes.SHA256()).hex().upper(),
             subject=parsed.subject.rfc4514_string(),
             issuer=parsed.issuer.rfc4514_string(),
@@ -175,14 +175,8 @@ def encode_pfx(candidate: Candidate, password: str, build: int) -> bytes:
     """The candidate's certificate and key as a PFX in a cipher that this build of Windows reads."""
     modern = build >= _FIRST_BUILD_WITH_AES
     cipher = PBES.PBESv2SHA256AndAES256CBC if modern else PBES.PBESv1SHA1And3KeyTripleDESCBC
-    mac = hashes.SHA256() if modern else hashes.SHA1()  # noqa: S303 - all that older builds know
-    encryption = (
-        PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(_KDF_ROUNDS)
-        .key_cert_algorithm(cipher)
-        .hmac_hash(mac)
-        .build(password.encode("ascii"))
-    )
+    mac = hashes.SHA256() if modern else hashes.SHA1()
+    encryption = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_KDF_ROUNDS).key_cert_algorithm(cipher).hmac_hash(mac).build(password.encode("ascii"))
     return pkcs12.serialize_key_and_certificates(None, candidate.key, candidate.certificate.parsed, None, encryption)
 
 
@@ -215,7 +209,7 @@ def signature_is_valid(certificate: Certificate, algorithm: str, signature: byte
     key = certificate.parsed.public_key()
     try:
         if isinstance(key, rsa.RSAPublicKey) and algorithm in ("rsa-sha256", "rsa-sha1"):
-            digest = hashes.SHA256() if algorithm == "rsa-sha256" else hashes.SHA1()  # noqa: S303 - old providers know no other
+            digest = hashes.SHA256() if algorithm == "rsa-sha256" else hashes.SHA1()
             key.verify(signature, signed, padding.PKCS1v15(), digest)
         elif isinstance(key, ec.EllipticCurvePublicKey) and algorithm == "ecdsa-sha256":
             half = len(signature) // 2
