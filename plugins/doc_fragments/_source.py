@@ -11,7 +11,7 @@ class ModuleDocFragment:
 options:
   pfx:
     description:
-      - A PFX file (PKCS #12) on the controller, with a certificate and its private key. A relative path is looked for in the C(files)
+      - A PFX file (PKCS12) on the controller, with a certificate and its private key. A relative path is looked for in the C(files)
         directories of the role and the play, as M(ansible.builtin.copy) does.
       - The content of such a file in base64 is taken as well, for example from a lookup.
       - A file encrypted with Ansible Vault is decrypted in memory.

@@ -1,0 +1,44 @@
+# Everything is made below build/, with python3 and make alone. What Wine needs is told by `make demo` and by the tests that skip.
+PYTHON ?= python3
+VENV := build/venv
+BIN := $(VENV)/bin
+COLLECTION := build/ansible_collections/rras/sstp
+PARTS := galaxy.yml README.md LICENSE meta plugins roles playbooks docs
+WORKERS ?= 2
+
+.PHONY: all demo test lint unit e2e collection clean
+
+all: $(VENV)/done
+
+$(VENV)/done: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+# ansible-core wants a collection at .../ansible_collections/NAMESPACE/NAME.
+collection:
+	rm -rf $(COLLECTION)
+	mkdir -p $(COLLECTION)
+	cp -R $(PARTS) $(COLLECTION)
+
+demo: all collection
+	PYTHONPATH=tests $(BIN)/python tests/demo.py
+
+test: lint unit e2e
+
+lint: all collection
+	$(BIN)/ruff check .
+	cd build && venv/bin/mypy --config-file ../pyproject.toml -p ansible_collections.rras.sstp.plugins.plugin_utils -p ansible_collections.rras.sstp.plugins.action
+	MYPYPATH=tests $(BIN)/mypy -p lab
+	$(BIN)/yamllint --strict .
+	cd $(COLLECTION) && ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
+
+unit: all
+	PYTHONPATH=tests $(BIN)/pytest -q -n $(WORKERS) tests/unit tests/lab_tests
+
+e2e: all
+	$(BIN)/pytest -q -n $(WORKERS) tests/e2e
+
+clean:
+	rm -rf build

@@ -1,0 +1,256 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: audit
+short_description: Judge whether an SSTP server and its certificate agree
+version_added: 0.1.0
+description:
+  - Reads the server as M(rras.sstp.server_info) does and judges what it finds by rules. Each finding says what was expected, what is there,
+    which event of RasSstp it leads to, and what to do about it.
+  - With O(pfx), O(certificate) or O(thumbprint) the server is also judged against the certificate that it should have. Two or more of them
+    must name the same certificate. RV(candidate) then says what M(rras.sstp.rotate) would do to get there, and what stands against it.
+  - A O(thumbprint) alone names a certificate that is in MY of LocalMachine on the target. Where it is not, RV(candidate.refusal) says so, and
+    the server is judged as without it.
+  - A server in administrator or offload mode is recognised but not judged yet. It has the one finding V(mode_not_judged).
+  - Recent events of RasSstp are not read yet, nor is the server looked at from the controller.
+options:
+  thumbprint:
+    description:
+      - The thumbprint of the certificate that the server should have, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and
+        invisible marks in it are dropped, and case does not matter.
+    type: str
+  take_over:
+    description:
+      - Whether the rotation that RV(candidate) tells about may change a record that belongs to another application. The audit itself changes
+        nothing.
+    type: bool
+    default: false
+  expiry_days:
+    description:
+      - A bound certificate that expires within so many days is a finding.
+    type: int
+    default: 30
+  fail_on:
+    description:
+      - Which findings fail the task. The results are returned all the same.
+      - V(never) fails for none, V(error) for errors, V(warning) for errors and warnings.
+    type: str
+    choices: [never, error, warning]
+    default: never
+extends_documentation_fragment:
+  - rras.sstp._attributes
+  - rras.sstp._attributes.reads
+  - rras.sstp._attributes.actiongroup_sstp
+  - rras.sstp._options.port
+  - rras.sstp._source.pfx
+  - rras.sstp._source.certificate
+seealso:
+  - module: rras.sstp.server_info
+    description: The facts without the judgement.
+  - module: rras.sstp.rotate
+    description: Repairs what a rotation can repair.
+author:
+  - The rras.sstp authors (@rras-sstp)
+"""
+
+EXAMPLES = r"""
+- name: Audit an SSTP server
+  rras.sstp.audit:
+  register: audit
+
+- name: Show the findings, each with its remedy
+  ansible.builtin.debug:
+    var: audit.record.findings
+
+- name: Fail when anything is wrong, or a certificate expires within six weeks
+  rras.sstp.audit:
+    expiry_days: 42
+    fail_on: warning
+
+- name: See whether the server has the certificate that it should have
+  rras.sstp.audit:
+    pfx: vpn.example.com.pfx
+    pfx_password: "{{ vault_vpn_pfx_password }}"
+    fail_on: error
+"""
+
+RETURN = r"""
+compliant:
+  description: Whether there is no finding that is an error.
+  returned: success
+  type: bool
+  sample: false
+findings:
+  description: What is wrong, errors first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description:
+        - The rule that was broken.
+        - "About the server as a whole: V(sstp_not_installed), V(mode_not_judged), V(rotation_interrupted)."
+        - "About the HTTP.SYS records: V(binding_missing), V(binding_mismatch), V(binding_foreign_app_id), V(binding_hidden),
+          V(binding_not_wanted)."
+        - "About the bound certificates: V(certificate_missing), V(key_unusable), V(eku_absent), V(eku_unfit), V(certificate_expired),
+          V(certificate_expiring), V(certificate_not_yet_valid)."
+        - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
+          V(registry_sha1_malformed), V(registry_sha1_different)."
+        - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(served_nothing), V(served_different)."
+      returned: always
+      type: str
+      sample: registry_sha256_different
+    severity:
+      description: V(error) or V(warning).
+      returned: always
+      type: str
+      sample: error
+    subject:
+      description: What the finding is about.
+      returned: always
+      type: str
+      sample: SHA256CertificateHash
+    expected:
+      description: What should be there.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    actual:
+      description: What is there.
+      returned: always
+      type: str
+      sample: 2A0F9B7C4D1E8563F0A9C2B7D4E1865390FBCA7128E4D63B5F0A1C9E7D2B4860
+    event:
+      description: The id of the RasSstp event that it leads to, V(null) where it leads to none that is known.
+      returned: always
+      type: int
+      sample: null
+    remedy:
+      description: What to do about it.
+      returned: always
+      type: str
+      sample: rotate the certificate (rras.sstp.rotate)
+    repairable:
+      description: Whether rotating to a certificate that is fit heals it. V(false) for what first needs something else, such as a new
+        certificate or the word of a record's owner.
+      returned: always
+      type: bool
+      sample: true
+repairable:
+  description: Whether there is a finding that M(rras.sstp.rotate) heals.
+  returned: success
+  type: bool
+  sample: true
+candidate:
+  description: The certificate that O(pfx), O(certificate) or O(thumbprint) names, V(null) where none of them is given.
+  returned: success
+  type: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the certificate's DER.
+      returned: always
+      type: str
+      sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    staged:
+      description: Whether it is in MY of LocalMachine on the target with a private key that works.
+      returned: always
+      type: bool
+      sample: true
+    certificate:
+      description: The public facts of the certificate, V(null) where neither the controller nor the target has it.
+      returned: always
+      type: dict
+      contains:
+        thumbprint:
+          description: SHA-1 of the certificate's DER.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+        sha256:
+          description: SHA-256 of the certificate's DER.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        subject:
+          description: The subject as RFC 4514 writes it.
+          returned: always
+          type: str
+          sample: CN=vpn.example.com
+        issuer:
+          description: The issuer as RFC 4514 writes it.
+          returned: always
+          type: str
+          sample: CN=Example Issuing CA
+        serial_number:
+          description: The serial number in hexadecimal digits.
+          returned: always
+          type: str
+          sample: 4F2A
+        not_before:
+          description: The start of validity, in ISO 8601, UTC.
+          returned: always
+          type: str
+          sample: '2026-01-10T00:00:00Z'
+        not_after:
+          description: The end of validity, in ISO 8601, UTC.
+          returned: always
+          type: str
+          sample: '2026-07-28T23:59:59Z'
+        extended_key_usage:
+          description: The object identifiers of the extended key usage, V(null) where the certificate has no such extension.
+          returned: always
+          type: list
+          elements: str
+          sample: [1.3.6.1.5.5.7.3.1]
+        names:
+          description: The DNS names and then the IP addresses of the subject alternative name.
+          returned: always
+          type: list
+          elements: str
+          sample: [vpn.example.com]
+    plan:
+      description: What rotating to it would do, step by step, in words. Empty where nothing has to be done.
+      returned: always
+      type: list
+      elements: str
+      sample:
+        - stop RemoteAccess, RasMan, SstpSvc
+        - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
+    refusal:
+      description: What stands against rotating to it, in one sentence, such as that it has expired. V(null) where nothing does. Whether its
+        private key works is not part of this but of RV(candidate.staged).
+      returned: always
+      type: str
+      sample: null
+server:
+  description: The facts that were judged, the same as RV(rras.sstp.server_info#module:server).
+  returned: success
+  type: dict
+record:
+  description: The outcome in short, for a report.
+  returned: success
+  type: dict
+  contains:
+    server:
+      description: The computer's name.
+      returned: always
+      type: str
+      sample: VPN01
+    time:
+      description: The time of the audit on the server's clock, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-03-01T02:00:00Z'
+    findings:
+      description: Each finding as one sentence.
+      returned: always
+      type: list
+      elements: str
+      sample:
+        - 'binding_missing: [::]:443: expected an HTTP.SYS record, found none (leads to RasSstp event 21); rotate the certificate (rras.sstp.rotate)'
+"""

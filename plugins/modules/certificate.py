@@ -1,0 +1,240 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate
+short_description: Import, show and remove certificates of the machine store
+version_added: 0.1.0
+description:
+  - Works on certificates in the store MY of LocalMachine and their private keys, where HTTP.SYS and SSTP look for them.
+  - A PFX is opened on the controller and re-encoded for the target with a random password that lives for one call, in a cipher that the
+    target's build of Windows reads. No file is written on the target.
+  - The private key is made to sign, and the signature is verified on the controller. A certificate whose key does not sign after the import is
+    taken out again and the task fails, for binding it would end in error 1312.
+  - A certificate is removed together with its private key, and only when nothing refers to it. HTTP.SYS records of all families and ports, the
+    SHA-256 hash of SstpSvc, and other certificates with the same key container are looked at. What RDP, IKEv2 or other programs have set is
+    not read yet.
+  - PFX files are the only source of an import for now. Other certificates in the PFX, such as intermediate ones, are not imported.
+options:
+  state:
+    description:
+      - V(present) imports the certificate of O(pfx). With O(thumbprint) alone it makes sure that the certificate is there with a private key
+        that works, and fails otherwise.
+      - V(absent) removes the certificate O(thumbprint) and its private key, and what M(rras.sstp.rotate) has noted about it as a predecessor.
+      - V(query) returns the certificate that O(pfx) or O(thumbprint) names, or all when there is neither, and changes nothing.
+    type: str
+    choices: [present, absent, query]
+    default: present
+  thumbprint:
+    description:
+      - The thumbprint of the certificate, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and invisible marks in it are
+        dropped, and case does not matter.
+      - O(state=present) requires this or O(pfx). Given together they must name the same certificate.
+      - O(state=absent) requires this.
+    type: str
+  exportable:
+    description:
+      - Whether the private key can be exported from the target later. It is used when the certificate is imported and does not change one that
+        is there already with a key that works.
+    type: bool
+    default: false
+  friendly_name:
+    description:
+      - The name that Windows shows beside the certificate. It is used when the certificate is imported and does not change one that is there
+        already with a key that works.
+    type: str
+  successor:
+    description:
+      - The thumbprint of the certificate that a rotation earlier in the play puts in the place of O(thumbprint). In check mode, where that has
+        not happened, O(state=absent) then does not count the pair of records and the hashes of SSTP as users.
+      - It has no effect outside check mode.
+    type: str
+extends_documentation_fragment:
+  - rras.sstp._attributes
+  - rras.sstp._attributes.writes
+  - rras.sstp._source.pfx
+seealso:
+  - module: rras.sstp.rotate
+    description: Makes the SSTP server use the certificate.
+  - module: rras.sstp.server_info
+    description: Shows the certificates of other stores that records name, too.
+author:
+  - The rras.sstp authors (@rras-sstp)
+"""
+
+EXAMPLES = r"""
+- name: Import a certificate with its private key
+  rras.sstp.certificate:
+    pfx: vpn.example.com.pfx
+    pfx_password: "{{ vault_vpn_pfx_password }}"
+    friendly_name: VPN 2026
+  register: imported
+
+- name: See whether the certificate would have to be imported
+  rras.sstp.certificate:
+    pfx: vpn.example.com.pfx
+    pfx_password: "{{ vault_vpn_pfx_password }}"
+  check_mode: true
+
+- name: Make sure that a certificate is there with a private key that works
+  rras.sstp.certificate:
+    thumbprint: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+
+- name: List the certificates of the machine
+  rras.sstp.certificate:
+    state: query
+  register: store
+
+- name: Remove the old certificate and its private key
+  rras.sstp.certificate:
+    state: absent
+    thumbprint: 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70
+"""
+
+RETURN = r"""
+thumbprint:
+  description: The thumbprint of the certificate that the task is about, V(null) where a query is about all.
+  returned: success
+  type: str
+  sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+certificate:
+  description:
+    - The certificate that the task is about, as it is after the task. V(null) where it is not there, and where a query is about all.
+    - In check mode, where O(pfx) would be imported, the facts that can be read from the PFX alone.
+  returned: success
+  type: dict
+  contains: &certificate
+    thumbprint:
+      description: SHA-1 of the certificate's DER.
+      returned: always
+      type: str
+      sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    sha256:
+      description: SHA-256 of the certificate's DER.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    subject:
+      description: The subject as RFC 4514 writes it. V((unreadable\)) where the certificate cannot be parsed.
+      returned: always
+      type: str
+      sample: CN=vpn.example.com
+    issuer:
+      description: The issuer as RFC 4514 writes it. V((unreadable\)) where the certificate cannot be parsed.
+      returned: always
+      type: str
+      sample: CN=Example Issuing CA
+    serial_number:
+      description: The serial number in hexadecimal digits.
+      returned: always
+      type: str
+      sample: 4F2A
+    not_before:
+      description: The start of validity, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-01-10T00:00:00Z'
+    not_after:
+      description: The end of validity, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-07-28T23:59:59Z'
+    extended_key_usage:
+      description: The object identifiers of the extended key usage, V(null) where the certificate has no such extension.
+      returned: always
+      type: list
+      elements: str
+      sample: [1.3.6.1.5.5.7.3.1]
+    names:
+      description: The DNS names and then the IP addresses of the subject alternative name.
+      returned: always
+      type: list
+      elements: str
+      sample: [vpn.example.com]
+    certificate_store_name:
+      description: The store of LocalMachine that holds the certificate, in upper case.
+      returned: when the certificate is in the store
+      type: str
+      sample: MY
+    friendly_name:
+      description: The friendly name that Windows shows, V(null) where there is none.
+      returned: when the certificate is in the store
+      type: str
+      sample: VPN 2026
+    private_key:
+      description: The private key as the store says and as it proved to be.
+      returned: when the certificate is in the store
+      type: dict
+      contains:
+        state:
+          description:
+            - V(absent) when the certificate has no private key.
+            - V(untested) when it was not tried, which is so for keys in hardware that the task does not name.
+            - V(opens) when it was opened, V(proven) when it also signed and the signature fitted the certificate.
+            - V(unusable) when it did not open or the signature did not fit.
+          returned: always
+          type: str
+          sample: proven
+        provider:
+          description: The name of the key provider, V(null) where there is no key.
+          returned: always
+          type: str
+          sample: Microsoft Enhanced Cryptographic Provider v1.0
+        container:
+          description: The name of the key container, V(null) where there is no key.
+          returned: always
+          type: str
+          sample: 3e1f5a0c-7d2b-4a64-9c0e-2b1f6d8a9e57
+        machine:
+          description: Whether it is a key of the machine, not of a user. V(null) where there is no key.
+          returned: always
+          type: bool
+          sample: true
+        code:
+          description: What Windows answered to opening the key, V(0) when it opened, as a signed number of 32 bits. V(null) where it was not
+            tried or there is no key.
+          returned: always
+          type: int
+          sample: 0
+    used_by:
+      description: What still refers to the certificate, each as a phrase.
+      returned: when the certificate is in the store
+      type: list
+      elements: str
+      sample: ['the HTTP.SYS record of 0.0.0.0:443 (SSTP)']
+certificates:
+  description: The certificates in MY of LocalMachine that the task is about, as they are after it. For a query without O(thumbprint) and O(pfx)
+    all of them.
+  returned: success
+  type: list
+  elements: dict
+  contains: *certificate
+diff:
+  description: Whether the certificate is there, before and after. Empty on both sides for a query.
+  returned: success
+  type: dict
+used_by:
+  description: What still refers to the certificate, each as a phrase.
+  returned: failure, when a certificate was not removed because it is used
+  type: list
+  elements: str
+  sample: ['the HTTP.SYS record of 0.0.0.0:443 (SSTP)']
+failure:
+  description: Which change failed, and how.
+  returned: failure of a change on the target
+  type: dict
+undone:
+  description: The changes that were undone after it.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+not_undone:
+  description: The changes that could not be undone, each with the error.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+"""

@@ -1,0 +1,423 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rotate
+short_description: Make an SSTP server use another certificate
+version_added: 0.1.0
+description:
+  - Makes the pair of HTTP.SYS records, the hashes of SstpSvc and the services agree on one certificate, as one transaction on the target, and
+    does nothing where they agree already.
+  - SstpSvc is stopped with whatever depends on it, the records that differ are bound, the hashes are deleted, and RRAS is started so that
+    SstpSvc derives the hashes anew. Where it has not done so after O(settle_timeout), they are written and RRAS is restarted once more. The
+    task succeeds when the services run, the SHA-256 hash is right, and the target serves the certificate to itself on its loopback addresses.
+  - When any step fails, those before it are undone, and the message says what failed and what could not be undone.
+  - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id.
+  - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), be valid, and be meant
+    for servers.
+  - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
+    not on the target yet, so that a play that imports the certificate first can be predicted.
+  - All VPN sessions of the server end when it is restarted. Sessions are not counted before yet.
+  - Servers in administrator or offload mode are refused until rotating them is built. The message says what to use instead.
+  - When the connection drops in the middle, the target keeps the journal of what was half done. The next run of this module takes that back
+    before it plans anew. Until then other changes to the target are refused.
+options:
+  thumbprint:
+    description:
+      - The thumbprint of the certificate, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and invisible marks in it are
+        dropped, and case does not matter.
+      - One of this, O(certificate) and O(pfx) is required. Those that are given must name the same certificate.
+    type: str
+  service_state:
+    description:
+      - V(running) starts RRAS even where it was found stopped.
+      - V(as_found) leaves it stopped where it was. The hashes are written then, as no service derives them.
+      - A service RemoteAccess that is disabled is not started in either case.
+    type: str
+    choices: [running, as_found]
+    default: running
+extends_documentation_fragment:
+  - rras.sstp._attributes
+  - rras.sstp._attributes.writes
+  - rras.sstp._attributes.actiongroup_sstp
+  - rras.sstp._options.port
+  - rras.sstp._options.take_over
+  - rras.sstp._options.limits
+  - rras.sstp._source.pfx
+  - rras.sstp._source.certificate
+seealso:
+  - module: rras.sstp.certificate
+    description: Puts the certificate and its key on the target.
+  - module: rras.sstp.audit
+    description: Says what a rotation would repair.
+author:
+  - The rras.sstp authors (@rras-sstp)
+"""
+
+EXAMPLES = r"""
+- name: Import the new certificate
+  rras.sstp.certificate:
+    pfx: vpn.example.com.pfx
+    pfx_password: "{{ vault_vpn_pfx_password }}"
+  register: imported
+
+- name: See what the switch would change
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+  check_mode: true
+  diff: true
+
+- name: Switch to the new certificate
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+  register: rotation
+
+- name: Keep what the switch replaced
+  ansible.builtin.copy:
+    content: "{{ rotation.snapshot | ansible.builtin.to_nice_json }}"
+    dest: "/var/lib/rras/{{ inventory_hostname }}.json"
+    mode: "0600"
+  delegate_to: localhost
+  when: rotation is changed
+
+- name: Predict the switch to a certificate that is not on the server yet
+  rras.sstp.rotate:
+    certificate: vpn.example.com.pem
+  check_mode: true
+"""
+
+RETURN = r"""
+thumbprint:
+  description: The thumbprint of the certificate.
+  returned: success
+  type: str
+  sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+sha256:
+  description: SHA-256 of the certificate's DER.
+  returned: success
+  type: str
+  sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+previous_certificate_hashes:
+  description: The thumbprints that the pair of records had before, other than that of the certificate.
+  returned: success
+  type: list
+  elements: str
+  sample: [0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70]
+restarted:
+  description: Whether RRAS was started or restarted. In check mode, whether it would be.
+  returned: success
+  type: bool
+  sample: true
+plan:
+  description: What is done, step by step, in words. Empty where nothing has to be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - stop RemoteAccess, RasMan, SstpSvc
+    - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
+predecessors:
+  description: The certificates that rotations have replaced on this server and that have not been removed since, as they are after the task.
+    In check mode, as they would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: The thumbprint of the replaced certificate.
+      returned: always
+      type: str
+      sample: 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70
+    replaced_at:
+      description: When it was replaced, in ISO 8601, UTC. A time that cannot be read counts as now.
+      returned: always
+      type: str
+      sample: '2026-03-01T02:00:00Z'
+    age_days:
+      description: How many full days ago that was, by the server's own clock.
+      returned: always
+      type: int
+      sample: 0
+snapshot:
+  description: What the rotation changes, as it was before. It holds no secret. A module that puts it back is not built yet.
+  returned: success
+  type: dict
+  contains:
+    version:
+      description: The version of this form.
+      returned: always
+      type: int
+      sample: 1
+    server:
+      description: The computer's name.
+      returned: always
+      type: str
+      sample: VPN01
+    time:
+      description: The time on the server's clock, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-03-01T02:00:00Z'
+    port:
+      description: The port of the pair.
+      returned: always
+      type: int
+      sample: 443
+    records:
+      description: The records of the pair that existed, with every field.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        family:
+          description: The kind of record, always V(ip).
+          returned: always
+          type: str
+          sample: ip
+        address:
+          description: The address of the record.
+          returned: always
+          type: str
+          sample: 0.0.0.0
+        port:
+          description: The port of the record.
+          returned: always
+          type: int
+          sample: 443
+        host:
+          description: The host name of the record. V(null), as these records have none.
+          returned: always
+          type: str
+          sample: null
+        certificate_hash:
+          description: The thumbprint of the certificate. It is empty where the record names none.
+          returned: always
+          type: str
+          sample: 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70
+        app_id:
+          description: The application id of the owner.
+          returned: always
+          type: str
+          sample: '{ba195980-cd49-458b-9e23-c84ee0adcd75}'
+        certificate_store_name: &store
+          description: The store of LocalMachine that holds the certificate. V(null) where the record names none, which means MY.
+          returned: always
+          type: str
+          sample: MY
+        check_mode: &check
+          description: The bits of DefaultCertCheckMode, how client certificates are checked. It has nothing to do with Ansible's check mode.
+          returned: always
+          type: int
+          sample: 0
+        revocation_freshness_time: &freshness
+          description: DefaultRevocationFreshnessTime, in seconds.
+          returned: always
+          type: int
+          sample: 0
+        url_retrieval_timeout: &retrieval
+          description: DefaultRevocationUrlRetrievalTimeout, in milliseconds.
+          returned: always
+          type: int
+          sample: 0
+        ctl_identifier: &identifier
+          description: The identifier of the list of trusted issuers, V(null) where there is none.
+          returned: always
+          type: str
+          sample: null
+        ctl_store_name: &issuers
+          description: The store of the list of trusted issuers, V(null) where there is none.
+          returned: always
+          type: str
+          sample: null
+        flags: &flags
+          description: The bits of DefaultFlags, unknown ones too.
+          returned: always
+          type: int
+          sample: 0
+    registry:
+      description: The certificate hashes of SstpSvc.
+      returned: always
+      type: dict
+      contains: &hashes
+        sha256:
+          description: The value SHA256CertificateHash in hexadecimal digits, V(null) where it is absent. A value of another type than binary
+            is shown with its type.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        sha1:
+          description: The value SHA1CertificateHash in the same way. Newer servers do not write it.
+          returned: always
+          type: str
+          sample: null
+    services:
+      description: The state of SstpSvc and of every service that depends on it, by name.
+      returned: always
+      type: dict
+      sample:
+        RasMan: running
+        RemoteAccess: running
+        SstpSvc: running
+evidence:
+  description: What was seen on the target after the switch. V(null) in check mode, and where nothing had to be done.
+  returned: success
+  type: dict
+  contains:
+    time:
+      description: The time on the server's clock, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-03-01T02:00:09Z'
+    bindings:
+      description: The pair of records.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        endpoint:
+          description: The key of the record, V(ip:port).
+          returned: always
+          type: str
+          sample: 0.0.0.0:443
+        family:
+          description: The kind of record, always V(ip).
+          returned: always
+          type: str
+          sample: ip
+        certificate_hash:
+          description: The thumbprint of the certificate.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+        certificate_store_name: *store
+        app_id:
+          description: The application id of the owner.
+          returned: always
+          type: str
+          sample: '{ba195980-cd49-458b-9e23-c84ee0adcd75}'
+        owner:
+          description: The application behind RV(evidence.bindings[].app_id) as people call it, or a phrase with the id where it is not known.
+          returned: always
+          type: str
+          sample: SSTP
+        check_mode: *check
+        revocation_freshness_time: *freshness
+        url_retrieval_timeout: *retrieval
+        ctl_identifier: *identifier
+        ctl_store_name: *issuers
+        flags: *flags
+    registry:
+      description: The certificate hashes of SstpSvc.
+      returned: always
+      type: dict
+      contains: *hashes
+    served:
+      description: What the target showed to a TLS client on itself, for each of its loopback addresses.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        endpoint:
+          description: The address and port that were connected to.
+          returned: always
+          type: str
+          sample: 127.0.0.1:443
+        thumbprint:
+          description: The thumbprint of the certificate that was served, V(null) where none was.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+        sha256:
+          description: SHA-256 of the certificate that was served, V(null) where none was.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        error:
+          description: Why none was served, in the words of Windows, V(null) where one was.
+          returned: always
+          type: str
+          sample: null
+    services:
+      description: SstpSvc and every service that depends on it, directly or not.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The service's name.
+          returned: always
+          type: str
+          sample: RemoteAccess
+        state:
+          description: The state, such as V(running) or V(stopped).
+          returned: always
+          type: str
+          sample: running
+        start_mode:
+          description: V(automatic), V(manual), V(disabled), V(boot) or V(system). V(null) where the registry does not say.
+          returned: always
+          type: str
+          sample: automatic
+        depends_on:
+          description: The names of the services that this one needs.
+          returned: always
+          type: list
+          elements: str
+          sample: [RasMan]
+    steps:
+      description: The steps of RV(plan) as they went.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: The kind of the step, such as V(set_ssl_record) or V(services).
+          returned: always
+          type: str
+          sample: set_ssl_record
+        changed:
+          description: Whether it changed anything.
+          returned: always
+          type: bool
+          sample: true
+        skipped:
+          description: Whether it was left out, as one that is meant for a case that did not come about.
+          returned: always
+          type: bool
+          sample: false
+        milliseconds:
+          description: How long it took.
+          returned: always
+          type: int
+          sample: 14
+        detail:
+          description: More about the step, V(null) for most. For a record whether it was replaced in one call (atomic), for a wait
+            what did not hold at its end (unmet).
+          returned: always
+          type: dict
+          sample:
+            atomic: true
+rule:
+  description: The id of the rule that the certificate breaks.
+  returned: failure, when the certificate is not fit for SSTP
+  type: str
+  sample: certificate_expired
+failure:
+  description: Which step failed, and how.
+  returned: failure of a change on the target
+  type: dict
+undone:
+  description: The steps that were undone after it.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+not_undone:
+  description: The steps that could not be undone, each with the error.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+"""

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""playbooks/rotate.yml: the whole way from a PFX to a server that works with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from conftest import Site, serve
+from lab import judge
+from lab.wine import WineLab
+from running import Controller
+
+PREDECESSORS = r"SOFTWARE\rras.sstp\Predecessors"
+# Several flags, one that no document names, and every other field away from its default.
+UNCOMMON = {
+    "flags": 0x0002 | 0x0010 | 0x0400 | 0x00400000,
+    "check_mode": 0x5,
+    "freshness_time": 3600,
+    "url_retrieval_timeout": 15000,
+    "ctl_identifier": "clients",
+    "ctl_store": "ClientAuthIssuer",
+}
+
+
+def without_hash(site: Site) -> list[dict[str, object]]:
+    return [{name: value for name, value in record.items() if name != "hash"} for record in site.host.state()["http"]]
+
+
+def but_for_starts(site: Site) -> dict[str, object]:
+    """The whole state without the number of starts: a switch that is taken back has started the services, too."""
+    state = site.host.state()
+    services = {name: service["state"] for name, service in state["services"].items()}
+    return {**{name: state[name] for name in ("http", "sstpsvc", "certificates", "containers")}, "services": services}
+
+
+def test_a_rotation_keeps_every_setting_and_moves_all_five_places(bare: Site) -> None:
+    site = bare
+    site.host.install(site.old, **UNCOMMON)
+    before, digest = without_hash(site), site.host.digest()
+    assert before[0]["flags"] == UNCOMMON["flags"]
+
+    predicted = site.controller.playbook("rras.sstp.rotate", "--check", "--diff", variables=site.rotation(grace_days=0)).succeeded()
+    assert site.host.digest() == digest
+    site.winrm.reset_calls("vpn01")
+    done = site.controller.playbook("rras.sstp.rotate", "--diff", variables=site.rotation(grace_days=0)).succeeded()
+    assert site.winrm.calls("vpn01") <= 7
+
+    assert predicted.changed == done.changed
+    assert predicted.one("rotate").keys() == done.one("rotate").keys()
+    assert predicted.one("rotate")["diff"] == done.one("rotate")["diff"]
+    assert predicted.one("rotate")["plan"] == done.one("rotate")["plan"]
+
+    state = site.host.state()
+    assert without_hash(site) == before
+    assert {record["hash"].upper() for record in state["http"]} == {site.new.thumbprint.upper()}
+    assert state["sstpsvc"]["SHA256CertificateHash"]["value"].upper() == site.new.sha256.upper()
+    assert state["sstpsvc"]["SHA1CertificateHash"]["value"].upper() == site.new.thumbprint.upper()
+    assert {served["thumbprint"] for served in done.one("rotate")["evidence"]["served"]} == {site.new.thumbprint.upper()}
+    assert {service["starts"] for service in state["services"].values()} == {2}
+    assert judge.working(state) == []
+    assert [item["thumbprint"].upper() for item in state["certificates"]["MY"]] == [site.new.thumbprint.upper()]
+    assert len(state["containers"]) == 1
+
+    digest = site.host.digest()
+    site.winrm.reset_calls("vpn01")
+    again = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(grace_days=0)).succeeded()
+    assert again.changed == []
+    assert site.winrm.calls("vpn01") == 1
+    assert site.host.digest() == digest
+
+
+def test_the_old_certificate_stays_for_its_grace_and_goes_after_it(site: Site) -> None:
+    done = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(grace_days=7)).succeeded()
+    assert done.one("rotate")["predecessors"][0]["thumbprint"] == site.old.thumbprint.upper()
+    assert len(site.host.state()["certificates"]["MY"]) == 2
+    assert len(site.host.state()["containers"]) == 2
+    assert site.controller.playbook("rras.sstp.rotate", variables=site.rotation(grace_days=7)).succeeded().changed == []
+
+    week_ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=7, minutes=5)
+    site.host.agent.set_value(PREDECESSORS, site.old.thumbprint.upper(), week_ago.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    starts = site.host.state()["services"]
+    later = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(grace_days=7)).succeeded()
+    assert len(later.changed) == 1
+    state = site.host.state()
+    assert [item["thumbprint"].upper() for item in state["certificates"]["MY"]] == [site.new.thumbprint.upper()]
+    assert len(state["containers"]) == 1
+    assert state["services"] == starts
+    assert judge.working(state) == []
+
+
+def test_a_host_without_httpupdate_is_rotated_by_delete_and_set(wine_lab: WineLab, controller: Controller) -> None:
+    with serve(wine_lab, controller, http_update=False) as site:
+        site.host.install(site.old, **UNCOMMON)
+        before = without_hash(site)
+        done = site.controller.playbook("rras.sstp.rotate", variables=site.rotation()).succeeded()
+        steps = [step["detail"] for step in done.one("rotate")["evidence"]["steps"] if step["kind"] == "set_ssl_record"]
+        assert steps == [{"atomic": False}] * 2
+        assert without_hash(site) == before
+        assert judge.working(site.host.state()) == []
+
+
+def test_a_service_that_writes_its_hash_late_is_waited_for(site: Site) -> None:
+    site.host.agent.switch("HashDelay", 5000)
+    site.controller.playbook("rras.sstp.rotate", variables=site.rotation()).succeeded()
+    state = site.host.state()
+    assert state["sstpsvc"]["SHA256CertificateHash"]["value"].upper() == site.new.sha256.upper()
+    assert {service["starts"] for service in state["services"].values()} == {2}
+
+
+def test_a_service_that_never_writes_its_hash_is_helped_by_a_second_restart(site: Site) -> None:
+    site.host.agent.switch("HashDelay", 3_600_000)
+    variables = site.rotation(settle_timeout=3)
+    site.controller.playbook("rras.sstp.rotate", variables=variables).succeeded()
+    state = site.host.state()
+    assert judge.working(state) == []
+    assert {service["starts"] for service in state["services"].values()} == {3}
+
+
+def test_a_failing_switch_takes_everything_back(site: Site) -> None:
+    site.host.agent.fault("HttpUpdateServiceConfiguration", 1312, endpoint=site.pair[1])
+    before = but_for_starts(site)
+    run = site.controller.playbook("rras.sstp.rotate", variables=site.rotation()).failed()
+    assert f"Could not bind {site.new.thumbprint.upper()} to {site.pair[1]}" in run.output
+    assert "everything done before it was undone" in run.output
+    assert but_for_starts(site) == before
+    assert judge.working(site.host.state()) == []

@@ -1,0 +1,234 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wine hosts: Windows servers with SSTP, as far as Wine and the doubles go.
+
+    lab = WineLab(Path("build/lab"))
+    lab.prepare()
+    with lab.host("vpn01") as host:
+        host.install(Authority().issue(["vpn01.example.com"]))
+        host.run("PowerShell -EncodedCommand ...")
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab import prefix as prefixes
+from lab.agent import SSTP_APP_ID, SSTPSVC, Agent, Record
+from lab.command import Refused, WineCommand, split_command_line
+from lab.host import Command
+from lab.pki import Issued
+from lab.processes import kill_marked
+from lab.tls import Listener
+
+# CreateProcess takes no more.
+LONGEST_COMMAND_LINE = 32767
+SHELLS = ("powershell", "powershell.exe", "pwsh", "pwsh.exe")
+# The members of the state that a change of the host shows in.
+DIGESTED = ("http", "sstpsvc", "certificates", "containers")
+
+
+def free_port() -> int:
+    """A port that nobody uses, on IPv4 and IPv6."""
+    while True:
+        with socket.socket() as v4, contextlib.suppress(OSError):
+            v4.bind(("127.0.0.1", 0))
+            port: int = v4.getsockname()[1]
+            if not socket.has_ipv6:
+                return port
+            with socket.socket(socket.AF_INET6) as v6:
+                v6.bind(("::1", port))
+                return port
+
+
+def end_wine(folder: Path) -> None:
+    """End every process of a host and remove its folder (`wineserver -k` alone takes 0.8 s)."""
+    kill_marked("WINEPREFIX", str(folder))
+    prefixes.remove_socket(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_stale(hosts: Path) -> None:
+    """End the hosts of lab processes that are no more: they were killed before they could."""
+    for folder in hosts.glob("*"):
+        found = re.search(r"-(\d+)-[0-9a-f]{6}$", folder.name)
+        if found and not Path("/proc", found[1]).exists():
+            end_wine(folder)
+
+
+class WineHost:
+    """One Windows server: implements host.Host."""
+
+    def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool) -> None:
+        """Clone the prepared prefix and bring it up."""
+        self.name = name
+        self.port = port or free_port()
+        self.folder = build / "hosts" / f"{name}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._tools = prefixes.tools()
+        self._variables = prefixes.environment(self.folder)
+        self._commands: list[WineCommand] = []
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        prefixes.clone(build, self.folder, http_update=http_update)
+        try:
+            self.agent = self._start_agent()
+            self.agent.await_services()
+            # Automatic only now: an automatic service would start, and count, before the host is as the test wants it.
+            self.agent.set_start_type("RemoteAccess", 2)
+            if self.port != 443:
+                self.agent.set_value(SSTPSVC, "ListenerPort", self.port)
+            self.listener = Listener(self.agent, self.port)
+        except BaseException:
+            self._end()
+            raise
+
+    def _start_agent(self) -> Agent:
+        port, token = free_port(), secrets.token_hex(16)
+        variables = {**self._variables, "LAB_AGENT_PORT": str(port), "LAB_AGENT_TOKEN": token}
+        quiet = subprocess.DEVNULL
+        self._agent_process = subprocess.Popen(
+            [self._tools.wine, r"C:\lab\agent.exe"], env=variables, cwd=self.drive, start_new_session=True,
+            stdin=quiet, stdout=quiet, stderr=quiet,
+        )  # fmt: skip
+        return Agent(port, token)
+
+    @property
+    def drive(self) -> Path:
+        """Where drive C: of the host lies on this machine."""
+        return self.folder / "drive_c"
+
+    def run(self, command_line: str) -> Command:
+        """Start a PowerShell command line; anything else is answered with a sentence and exit code 1."""
+        if len(command_line) > LONGEST_COMMAND_LINE:
+            return Refused("The command line is too long.")
+        words = split_command_line(command_line)
+        if not words or words[0].lower() not in SHELLS:
+            return Refused(f"This host runs PowerShell only, not: {command_line[:80]}")
+        argv = [self._tools.wine, rf"C:\engine\{self._tools.engine.name}", *words[1:]]
+        command = WineCommand(argv, self._variables, self.drive, self._settle)
+        self._commands.append(command)
+        return command
+
+    def _settle(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the host may be closing
+            self.agent.rehome()
+
+    def powershell(self, script: str, data: bytes = b"", timeout: float = 120.0) -> tuple[int | None, str, str]:
+        """Run a script to its end, with data on standard input: exit code, output, errors."""
+        encoded = base64.b64encode(script.encode("utf-16le")).decode()
+        command = self.run(f"PowerShell -NoProfile -NonInteractive -EncodedCommand {encoded}")
+        command.feed(data, end=True)
+        stdout, stderr, code = b"", b"", None
+        while code is None:
+            output = command.receive(timeout)
+            stdout, stderr, code = stdout + output.stdout, stderr + output.stderr, output.exit_code
+            if code is None and not (output.stdout or output.stderr):
+                command.terminate()
+                raise TimeoutError(f"the script gave nothing for {timeout} s")
+        return code, stdout.decode(errors="replace"), stderr.decode(errors="replace")
+
+    def bind(self, thumbprint: str, **fields: Any) -> None:
+        """Set the pair 0.0.0.0 and [::] of the host's port; fields as in Record."""
+        for address in ("0.0.0.0", "[::]"):
+            self.agent.set_record(Record("ip", f"{address}:{self.port}", thumbprint, **fields))
+
+    def install(
+        self, issued: Issued, *, bind: bool = True, start: bool = True, store: str = "MY", **fields: Any
+    ) -> None:
+        """Make a working SSTP server of it: machine key, chain, pair, services (which write the hashes).
+
+        fields are those of Record, for both records of the pair.
+        """
+        self.agent.import_pfx(issued.pfx("lab"), "lab", store)
+        for der in issued.chain_der:
+            self.agent.add_certificate(der, "CA")
+        if bind:
+            fields.setdefault("app_id", SSTP_APP_ID)
+            fields.setdefault("store", store)
+            self.bind(issued.thumbprint, **fields)
+        if start:
+            self.agent.start("RemoteAccess")
+
+    def restart(self) -> None:
+        """Stop the three services from the top, and start them again."""
+        for name in ("RemoteAccess", "RasMan", "SstpSvc"):
+            if self.agent.service(name)["state"] != "stopped":
+                self.agent.stop(name)
+        self.agent.start("RemoteAccess")
+
+    def state(self) -> dict[str, Any]:
+        """The raw state by the Windows API.
+
+        {"http": [Record as a dict], "sstpsvc" and "product": {name or subkey\\name: {"type", "value"}} or None,
+        "certificates": {store: [{"thumbprint", "sha256", "der" (base64), "friendly_name",
+        "key": None or {"container", "provider", "type", "flags", "spec", "opens", "matches"}}]}, "containers": [name],
+        "services": {name: {"state", "exit_code", "start_type", "starts"}}, "events": ["21 text"]}
+        """
+        return {**self.agent.dump(), "port": self.port}
+
+    def digest(self) -> str:
+        """SHA-256 of what a change of the host shows in: equal digests, equal hosts."""
+        state = self.state()
+        shown: dict[str, Any] = {name: state[name] for name in DIGESTED}
+        shown["services"] = {name: [item["state"], item["starts"]] for name, item in state["services"].items()}
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+    def close(self) -> None:
+        """End everything of this host, and remove its folder."""
+        for command in self._commands:
+            if command.receive(0).exit_code is None:
+                command.terminate()
+        self.listener.close()
+        self.agent.close()
+        self._end()
+
+    def _end(self) -> None:
+        end_wine(self.folder)
+        self._agent_process.wait(10)
+
+    def __enter__(self) -> WineHost:
+        """Give the host itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+class WineLab:
+    """Wine hosts below one build folder (build/lab of the repository)."""
+
+    def __init__(self, build: Path) -> None:
+        """Nothing is made before prepare or host."""
+        self.build = build.absolute()
+
+    def missing(self) -> list[str]:
+        """What this machine lacks for Wine hosts, a sentence each."""
+        return prefixes.missing()
+
+    def prepare(self) -> None:
+        """Build the doubles and the prepared prefix where needed: about 15 s once, then nothing."""
+        prefixes.prepare(self.build)
+
+    def host(self, name: str, *, port: int | None = None, http_update: bool = True) -> WineHost:
+        """A fresh host with its services stopped and no records; http_update=False: one older than that entry point.
+
+        All hosts share the loopback addresses, so each has a port of its own, kept in ListenerPort, unless told.
+        """
+        self.prepare()
+        remove_stale(self.build / "hosts")
+        return WineHost(self.build, name, port, http_update=http_update)

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates: reading them, whether they fit SSTP, and what their keys have signed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import certificate_factory
+import pytest
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import (
+    fitness,
+    load_certificate,
+    read_certificate,
+    read_stored,
+    signature_is_valid,
+)
+from certificate_factory import (
+    ANY_PURPOSE,
+    CLIENT_AUTHENTICATION,
+    EXPIRES,
+    ISSUED,
+    NOW,
+    SERVER_AUTHENTICATION,
+    ec_key,
+    issue,
+    rsa_key,
+)
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+SECOND = dt.timedelta(seconds=1)
+DAY = dt.timedelta(days=1)
+SAN = x509.ObjectIdentifier("2.5.29.17")
+
+
+# --- reading ---
+
+
+def test_everything_is_read():
+    issued = issue("vpn.example.com", names=("vpn.example.com", "*.example.com", "203.0.113.5"), eku=(SERVER_AUTHENTICATION, ANY_PURPOSE))
+    certificate = issued.certificate
+    assert certificate.thumbprint == hashlib.sha1(issued.der).hexdigest().upper()
+    assert certificate.sha256 == hashlib.sha256(issued.der).hexdigest().upper()
+    assert (certificate.subject, certificate.issuer) == ("CN=vpn.example.com", "CN=vpn.example.com")
+    assert int(certificate.serial, 16) == issued.x509.serial_number
+    assert (certificate.not_before, certificate.not_after) == (ISSUED, EXPIRES)
+    assert certificate.eku == (SERVER_AUTHENTICATION, ANY_PURPOSE)
+    assert certificate.names == ("vpn.example.com", "*.example.com", "203.0.113.5")
+
+
+def test_extensions_may_be_absent():
+    certificate = issue(eku=None).certificate
+    assert certificate.eku is None
+    assert certificate.names == ()
+
+
+def test_pem_and_der_are_the_same():
+    issued = certificate_factory.new()
+    assert load_certificate(issued.pem) == load_certificate(issued.der) == issued.certificate
+
+
+def test_pem_after_text_is_found():
+    issued = certificate_factory.new()
+    assert load_certificate(b"subject=CN = new.example.com\n" + issued.pem) == issued.certificate
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"not a certificate", certificate_factory.new().der[:-1], certificate_factory.new().der + b"\0"])
+def test_der_that_is_none_is_refused(data):
+    with pytest.raises(SstpError, match="not a readable X.509 certificate"):
+        load_certificate(data)
+
+
+def test_pem_that_is_none_is_refused():
+    with pytest.raises(SstpError, match="not readable PEM"):
+        load_certificate(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data):
+    with pytest.raises(SstpError):
+        load_certificate(data)
+
+
+def damaged(der: bytes, position: int, byte: int) -> bytes:
+    position %= len(der)
+    return der[:position] + bytes([byte]) + der[position + 1 :]
+
+
+# Damage to the version field is the known defect below.
+VERSION = certificate_factory.new().der.index(bytes.fromhex("a003020102")) + 4
+
+
+@given(st.integers(0, 2000).filter(lambda p: p % len(certificate_factory.new().der) != VERSION), st.integers(0, 255))
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+def test_a_damaged_certificate_is_read_or_refused(position, byte):
+    try:
+        load_certificate(damaged(certificate_factory.new().der, position, byte))
+    except SstpError:
+        return
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        pytest.param(damaged(certificate_factory.new().der, VERSION, 1), id="version 2"),
+        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN"),
+        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN"),
+    ],
+)
+@pytest.mark.xfail(strict=True, reason="DEFECT: InvalidVersion and UnsupportedGeneralNameType are plain Exceptions that nobody catches")
+def test_an_odd_certificate_in_a_store_is_known_by_its_hashes(der):
+    assert read_stored(der).thumbprint == hashlib.sha1(der).hexdigest().upper()
+
+
+def test_garbage_in_a_store_is_known_by_its_hashes():
+    certificate = read_stored(b"garbage")
+    assert certificate.thumbprint == hashlib.sha1(b"garbage").hexdigest().upper()
+    assert certificate.sha256 == hashlib.sha256(b"garbage").hexdigest().upper()
+    assert certificate.subject == "(unreadable)"
+    assert certificate.eku is None
+
+
+def test_a_good_certificate_in_a_store_is_read():
+    assert read_stored(certificate_factory.new().der) == read_certificate(certificate_factory.new().der)
+
+
+# --- fitness ---
+
+
+def problems(certificate, now=NOW, expiry_days=0):
+    return [(problem.id, problem.severity) for problem in fitness(certificate, now, expiry_days)]
+
+
+@pytest.mark.parametrize(
+    ("eku", "expected"),
+    [
+        pytest.param((SERVER_AUTHENTICATION,), [], id="server authentication"),
+        pytest.param((CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION), [], id="client and server authentication"),
+        pytest.param((ANY_PURPOSE,), [], id="any purpose"),
+        pytest.param((CLIENT_AUTHENTICATION,), [("eku_unfit", "error")], id="client authentication only"),
+        pytest.param((CLIENT_AUTHENTICATION, "1.3.6.1.5.5.7.3.4"), [("eku_unfit", "error")], id="client and mail"),
+        pytest.param(None, [("eku_absent", "warning")], id="no extension"),
+    ],
+)
+def test_fitness_of_the_extended_key_usage(eku, expected):
+    assert problems(issue(eku=eku).certificate) == expected
+
+
+def test_an_unfit_key_usage_is_shown():
+    (problem,) = fitness(issue(eku=(CLIENT_AUTHENTICATION,)).certificate, NOW)
+    assert problem.actual == CLIENT_AUTHENTICATION
+    assert "neither Server Authentication nor Any Purpose" in problem.sentence
+
+
+@pytest.mark.parametrize(
+    ("now", "expiry_days", "expected"),
+    [
+        pytest.param(ISSUED - SECOND, 0, [("certificate_not_yet_valid", "error")], id="a second before it begins"),
+        pytest.param(ISSUED, 0, [], id="the second in which it begins"),
+        pytest.param(EXPIRES - SECOND, 0, [], id="a second before it ends"),
+        pytest.param(EXPIRES, 0, [("certificate_expired", "error")], id="the second in which it ends"),
+        pytest.param(EXPIRES + DAY, 30, [("certificate_expired", "error")], id="expired is not expiring too"),
+        pytest.param(EXPIRES - 30 * DAY - SECOND, 30, [], id="a second before the warning"),
+        pytest.param(EXPIRES - 30 * DAY, 30, [("certificate_expiring", "warning")], id="the second of the warning"),
+        pytest.param(EXPIRES - SECOND, 30, [("certificate_expiring", "warning")], id="the last second"),
+    ],
+)
+def test_fitness_of_the_validity(now, expiry_days, expected):
+    assert problems(certificate_factory.new().certificate, now, expiry_days) == expected
+
+
+def test_all_that_is_wrong_is_named():
+    certificate = issue(eku=(CLIENT_AUTHENTICATION,), not_after=NOW).certificate
+    assert [problem for problem, _severity in problems(certificate)] == ["eku_unfit", "certificate_expired"]
+
+
+def test_expiring_says_in_how_many_days():
+    (problem,) = fitness(certificate_factory.new().certificate, EXPIRES - 7 * DAY, 30)
+    assert problem.sentence == "expires in 7 days; renew it"
+    assert problem.actual == "2026-12-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("days", [10**7, 10**10])
+@pytest.mark.xfail(strict=True, reason="DEFECT: expiry_days beyond the year 9999 raises OverflowError instead of a warning")
+def test_a_very_large_number_of_days_warns(days):
+    assert problems(certificate_factory.new().certificate, NOW, days) == [("certificate_expiring", "warning")]
+
+
+# --- what keys have signed ---
+
+SIGNED = b"challenge"
+
+
+@pytest.mark.parametrize("key", [pytest.param(rsa_key(), id="RSA"), pytest.param(ec_key(), id="ECDSA as r and s")])
+def test_a_signature_of_the_key_is_valid(key):
+    issued = issue(key=key)
+    algorithm, signature = issued.sign(SIGNED)
+    assert signature_is_valid(issued.certificate, algorithm, signature, SIGNED)
+
+
+@pytest.mark.parametrize("key", [pytest.param(rsa_key(), id="RSA"), pytest.param(ec_key(), id="ECDSA")])
+@given(position=st.integers(0, 10_000))
+def test_one_bit_flipped_is_not_valid(key, position):
+    issued = certificate_factory.old() if key is rsa_key() else certificate_factory.new()
+    algorithm, signature = issued.sign(SIGNED)
+    flipped = bytearray(signature)
+    flipped[position // 8 % len(flipped)] ^= 1 << position % 8
+    assert not signature_is_valid(issued.certificate, algorithm, bytes(flipped), SIGNED)
+
+
+def test_a_signature_of_something_else_is_not_valid():
+    algorithm, signature = certificate_factory.new().sign(SIGNED)
+    assert not signature_is_valid(certificate_factory.new().certificate, algorithm, signature, b"another challenge")
+
+
+def test_a_signature_of_another_key_is_not_valid():
+    algorithm, signature = issue(key=ec_key(1)).sign(SIGNED)
+    assert not signature_is_valid(certificate_factory.new().certificate, algorithm, signature, SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("issued", "algorithm"),
+    [
+        pytest.param(certificate_factory.old, "ecdsa-sha256", id="ECDSA claimed for an RSA key"),
+        pytest.param(certificate_factory.new, "rsa-sha256", id="RSA claimed for an EC key"),
+        pytest.param(certificate_factory.old, "rsa-sha1", id="SHA-1 claimed for a signature with SHA-256"),
+        pytest.param(certificate_factory.old, "md5", id="unknown algorithm"),
+    ],
+)
+def test_a_wrong_algorithm_is_not_valid(issued, algorithm):
+    _algorithm, signature = issued().sign(SIGNED)
+    assert not signature_is_valid(issued().certificate, algorithm, signature, SIGNED)
+
+
+@given(st.binary(max_size=300))
+def test_no_signature_breaks_the_check(signature):
+    assert not signature_is_valid(certificate_factory.old().certificate, "rsa-sha256", signature, SIGNED)
+    assert not signature_is_valid(certificate_factory.new().certificate, "ecdsa-sha256", signature, SIGNED)
+
+
+@pytest.mark.xfail(strict=True, reason="DEFECT: a bound certificate that no parser takes breaks the check with ValueError")
+def test_a_signature_cannot_be_checked_with_garbage():
+    assert not signature_is_valid(read_stored(b"garbage"), "rsa-sha256", b"signature", SIGNED)
+
+
+@pytest.mark.xfail(strict=True, reason="DEFECT: a certificate whose curve cryptography does not know breaks the check with UnsupportedAlgorithm")
+def test_a_signature_of_an_unknown_curve_cannot_be_checked():
+    prime256v1, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030163")
+    certificate = read_stored(certificate_factory.new().der.replace(prime256v1, unknown))
+    assert not signature_is_valid(certificate, "ecdsa-sha256", bytes(64), SIGNED)
