@@ -12,7 +12,7 @@ options:
   pfx:
     description:
       - A PFX file (PKCS12) on the controller, with a certificate and its private key. A relative path is looked for in the C(files)
-        directories of the role and the play, as M(ansible.builtin.copy) does.
+        directories of the role and the play, as M(ansible.builtin.copy) does, and then in the current directory.
       - The content of such a file in base64 is taken as well, for example from a lookup.
       - A file encrypted with Ansible Vault is decrypted in memory.
     type: str
@@ -28,7 +28,7 @@ options:
   certificate:
     description:
       - A certificate without its private key, in PEM or DER, as a file on the controller. A relative path is looked for in the C(files)
-        directories of the role and the play, as M(ansible.builtin.copy) does.
+        directories of the role and the play, as M(ansible.builtin.copy) does, and then in the current directory.
       - The content is taken as well, PEM as it is and DER in base64.
       - From PEM with several certificates the first one is taken.
     type: str

@@ -13,6 +13,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -676,9 +677,24 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
                 client.SendTimeout = timeoutMilliseconds;
                 using (SslStream tls = new SslStream(client.GetStream(), false, Accept))
                 {
-                    tls.AuthenticateAsClient(address);
+                    Authenticate(tls, address);
                     return tls.RemoteCertificate.GetRawCertData();
                 }
+            }
+        }
+
+        // None leaves the choice to Windows, but .NET Framework refuses it in programs that were built for an older version, as powershell.exe
+        // was, and would itself offer them no more than TLS 1.0. The numbers are TLS 1.0 to 1.2: newer compilers warn of the names.
+        // https://learn.microsoft.com/dotnet/framework/network-programming/tls
+        private static void Authenticate(SslStream tls, string address)
+        {
+            try
+            {
+                tls.AuthenticateAsClient(address, null, SslProtocols.None, false);
+            }
+            catch (ArgumentException)
+            {
+                tls.AuthenticateAsClient(address, null, (SslProtocols)0xFC0, false);
             }
         }
 

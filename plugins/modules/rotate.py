@@ -401,6 +401,10 @@ evidence:
           type: dict
           sample:
             atomic: true
+diff:
+  description: The pair of records, the hashes and the services before and after.
+  returned: success
+  type: dict
 rule:
   description: The id of the rule that the certificate breaks.
   returned: failure, when the certificate is not fit for SSTP

@@ -391,20 +391,20 @@ function Get-Port {
 }
 
 function Get-Fact {
-    $facets = @($module.Params.facets)
+    param ([string[]]$Facets)
     $ports = @(Get-Port)
     $facts = @{ ports = $ports }
     $records = @()
-    if ($facets -contains 'http') {
+    if ($Facets -contains 'http') {
         $facts.http = Get-HttpFacet
         $records = @($facts.http.records | Where-Object { $ports -contains $_.port })
     }
-    if ($facets -contains 'sstp') { $facts.sstp = Get-SstpFacet }
-    if ($facets -contains 'services') { $facts.services = @(Get-ServiceFacet) }
-    if ($facets -contains 'stores') { $facts.stores = Get-StoreFacet -Records $records }
-    if ($facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
-    if ($facets -contains 'host') { $facts.host = Get-HostFacet }
-    if ($facets -contains 'product') { $facts.product = Get-ProductFacet }
+    if ($Facets -contains 'sstp') { $facts.sstp = Get-SstpFacet }
+    if ($Facets -contains 'services') { $facts.services = @(Get-ServiceFacet) }
+    if ($Facets -contains 'stores') { $facts.stores = Get-StoreFacet -Records $records }
+    if ($Facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
+    if ($Facets -contains 'host') { $facts.host = Get-HostFacet }
+    if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
     $facts
 }
 
@@ -692,7 +692,10 @@ function Invoke-Transaction {
         return
     }
     if ($null -ne (Get-RegistryKeyValue -Path $JOURNAL_KEY)) { $module.Result.outcome = 'interrupted'; return }
-    if ($module.Params.expect -and (Get-StateId (Get-Fact)) -ne $module.Params.expect) { $module.Result.outcome = 'conflict'; return }
+    if ($module.Params.expect) {
+        $facets = @('http', 'sstp', 'stores' | Where-Object { $module.Params.facets -contains $_ })
+        if ((Get-StateId (Get-Fact -Facets $facets)) -ne $module.Params.expect) { $module.Result.outcome = 'conflict'; return }
+    }
 
     $run = Invoke-ChangeList -Changes $module.Params.changes
     $module.Result.changes = $run.done
@@ -726,7 +729,7 @@ function Invoke-WithLock {
 Add-Type -AssemblyName System.ServiceProcess
 try {
     if ($module.Params.operation -eq 'apply') { Invoke-WithLock { Invoke-Transaction } }
-    $facts = Get-Fact
+    $facts = Get-Fact -Facets $module.Params.facets
     $module.Result.facts = $facts
     $module.Result.state_id = Get-StateId $facts
 }

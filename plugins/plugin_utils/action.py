@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
@@ -69,12 +70,22 @@ class SstpAction(ActionBase):  # type: ignore[misc]
         if content is not None:
             return content, "given as content"
         try:
-            path = self._find_needle("files", source)
+            path = self._find_file(source)
             data, _show = self._loader._get_file_contents(path)
         except (AnsibleError, OSError) as error:
             reason = getattr(error, "message", None) or str(error)
             raise SstpError(f"The {what} {source} cannot be read on the controller: {str(reason).splitlines()[0]}") from None
         return bytes(data), source
+
+    def _find_file(self, source: str) -> str:
+        """Where ansible-core looks for files; then in the current directory, as a playbook of a collection lies far from the user's files."""
+        try:
+            return str(self._find_needle("files", source))
+        except AnsibleError:
+            here = Path(source).expanduser()
+            if here.is_file():
+                return str(here.absolute())
+            raise
 
 
 def plain(value: Any) -> Any:

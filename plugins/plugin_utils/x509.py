@@ -28,6 +28,9 @@ _FIRST_BUILD_WITH_AES = 17763
 _KDF_ROUNDS = 2048
 
 
+ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
 @dataclass(frozen=True)
 class Certificate:
     """What is read out of a certificate's DER; thumbprint and sha256 are upper-case hex of its hashes, times are UTC.
@@ -67,7 +70,7 @@ class Candidate:
 
     certificate: Certificate
     chain: tuple[Certificate, ...]
-    key: pkcs12.PKCS12PrivateKeyTypes
+    key: ServerKey
 
 
 @functools.lru_cache(maxsize=512)
@@ -144,16 +147,15 @@ def load_pfx(data: bytes, password: str | None, source: str) -> Candidate:
         raise SstpError(f"The PFX {source} has no private key; export the certificate again together with its private key.")
     if certificate is None:
         raise SstpError(f"The PFX {source} has no certificate that belongs to its private key; export it again.")
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise SstpError(f"The private key in the PFX {source} is neither RSA nor ECDSA, and Windows serves TLS with no other; have one issued.")
     if _public_bytes(certificate.public_key()) != _public_bytes(key.public_key()):
         raise SstpError(f"The private key in the PFX {source} does not belong to its certificate; export both together again.")
-    chain = tuple(read_certificate(other.public_bytes(Encoding.DER)) for other in others)
+    chain = tuple(read_stored(other.public_bytes(Encoding.DER)) for other in others)
     return Candidate(read_certificate(certificate.public_bytes(Encoding.DER)), chain, key)
 
 
-_PfxContent = tuple["pkcs12.PKCS12PrivateKeyTypes | None", "x509.Certificate | None", "list[x509.Certificate]"]
-
-
-def _decrypt_pfx(data: bytes, password: str | None, source: str) -> _PfxContent:
+def _decrypt_pfx(data: bytes, password: str | None, source: str) -> tuple[object, x509.Certificate | None, list[x509.Certificate]]:
     attempts = [password.encode("utf-8")] if password else [None, b""]
     reason: Exception | None = None
     for attempt in attempts:

@@ -46,11 +46,22 @@ static ULONG erase(SC_HANDLE service, const struct argument *a, struct json *out
     return DeleteService(service) ? 0 : GetLastError();
 }
 
+/* Wine 8's ChangeServiceConfig loses DependOnService, where Windows keeps what is not to be changed: it is put back. */
 static ULONG configure(SC_HANDLE service, const struct argument *a, struct json *out)
 {
+    WCHAR path[256];
+    BYTE needs[1024];
+    DWORD type = 0, size = sizeof(needs);
+    LONG read;
+    ULONG code;
+
     (void)out;
-    return ChangeServiceConfigW(service, SERVICE_NO_CHANGE, number(&a[1]), SERVICE_NO_CHANGE, NULL, NULL, NULL, NULL, NULL,
+    swprintf(path, ARRAYSIZE(path), L"SYSTEM\\CurrentControlSet\\Services\\%ls", a[0].text);
+    read = RegGetValueW(HKEY_LOCAL_MACHINE, path, L"DependOnService", RRF_RT_REG_MULTI_SZ, &type, needs, &size);
+    code = ChangeServiceConfigW(service, SERVICE_NO_CHANGE, number(&a[1]), SERVICE_NO_CHANGE, NULL, NULL, NULL, NULL, NULL,
                                 NULL, NULL) ? 0 : GetLastError();
+    if (!code && !read) code = RegSetKeyValueW(HKEY_LOCAL_MACHINE, path, L"DependOnService", type, needs, size);
+    return code;
 }
 
 static ULONG start(SC_HANDLE service, const struct argument *a, struct json *out)

@@ -37,7 +37,7 @@ KSP = "Microsoft Software Key Storage Provider"
 # --- facts, as the back-end gives them ---
 
 
-def record_fact(address: str, thumbprint: str, **fields: Any) -> dict[str, Any]:
+def record_fact(address: str, thumbprint: str, /, **fields: Any) -> dict[str, Any]:
     return {
         "family": "ip",
         "address": address,
@@ -139,7 +139,7 @@ def record(endpoint: Endpoint, thumbprint: str, **fields: Any) -> SslRecord:
     return SslRecord(endpoint, thumbprint, **{"app_id": SSTP_APP_ID, "certificate_store_name": "MY", **fields})
 
 
-def with_records(state: HostState, *records: SslRecord) -> HostState:
+def with_records(state: HostState, /, *records: SslRecord) -> HostState:
     """The state with exactly these records."""
     return dataclasses.replace(state, records=records)
 
@@ -164,7 +164,7 @@ def with_sha1(state: HostState, data: Any, kind: str = "binary", length: int | N
     return with_parameter(state, "SHA1CertificateHash", RegistryValue(kind, data, length))
 
 
-def with_service(state: HostState, name: str, **fields: Any) -> HostState:
+def with_service(state: HostState, name: str, /, **fields: Any) -> HostState:
     services = tuple(dataclasses.replace(s, **fields) if s.name == name else s for s in state.services)
     return dataclasses.replace(state, services=services)
 

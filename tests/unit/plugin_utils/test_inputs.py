@@ -178,14 +178,16 @@ def test_pair_is_the_two_wildcards():
     assert [str(endpoint) for endpoint in pair(8443)] == ["0.0.0.0:8443", "[::]:8443"]
 
 
-@pytest.mark.xfail(strict=True, reason="DEFECT: '[::' before the port is told to need brackets, twice over, not that one is missing")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: '[::' before the port is told to need brackets, twice over, not that one is missing")
 def test_half_a_pair_of_brackets_is_named():
     with pytest.raises(SstpError) as caught:
         parse_endpoint("[::1:443")
     assert "[[" not in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="DEFECT: a record of the central certificate store is shown as ccs:443, which reads as a host called ccs")
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="DEFECT: a record of the central certificate store is shown as ccs:443, which reads as a host called ccs"
+)
 def test_ccs_endpoint_is_not_taken_for_a_host():
     shown = str(Endpoint("ccs", "0.0.0.0", 443))
     try:

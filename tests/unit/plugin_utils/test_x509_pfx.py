@@ -120,7 +120,7 @@ def test_a_damaged_pfx_is_read_or_refused(position, byte, password):
         return
 
 
-@pytest.mark.xfail(strict=True, reason="DEFECT: a password with a lone surrogate raises UnicodeEncodeError")
+@pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="DEFECT: a password with a lone surrogate raises UnicodeEncodeError")
 def test_a_password_that_is_no_text_is_refused():
     with pytest.raises(SstpError):
         load_pfx(certificate_factory.new().pfx("secret"), "\udcff", "vpn.pfx")

@@ -12,6 +12,9 @@
 #include <ncrypt.h>
 #include <stddef.h>
 
+// The header has the tag alone, and typedefs of other names.
+typedef struct _CRYPTOAPI_BLOB CRYPTOAPI_BLOB;
+
 #define STRUCT(name) __asm__ volatile("@@ struct " #name " %c0" : : "i"(sizeof(name)));
 #define FIELD(name, field) __asm__ volatile("@@ field " #name " " #field " %c0 %c1" : : "i"(offsetof(name, field)), "i"(sizeof(((name *)0)->field)));
 #define CONSTANT(name) __asm__ volatile("@@ constant " #name " %c0" : : "i"((int)(long long)(name)));

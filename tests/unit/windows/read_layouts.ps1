@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Compiles C# texts, each with a namespace of its own, and tells how the runtime lays out their structs for the Windows API,
-# and the values of their constants and enumerations.
+# Compiles one C# text of several versions of the utils and tells, for each namespace, how the runtime lays out its structs
+# for the Windows API, and the values of its constants and enumerations.
 
-param ($Texts)
+param ([string]$Text)
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'
 $fields = [System.Reflection.BindingFlags]'Public, NonPublic, Instance, Static, DeclaredOnly'
@@ -30,15 +30,14 @@ function Read-Layout {
     $layout
 }
 
-$reports = [System.Collections.ArrayList]::new()
-foreach ($text in $Texts) {
-    $report = @{ structs = @{}; constants = @{} }
-    foreach ($type in Add-Type -TypeDefinition $text -PassThru) {
-        if ($type.IsValueType -and -not $type.IsEnum -and -not $type.IsPrimitive) { $report.structs[$type.Name] = Read-Layout $type }
-        foreach ($field in $type.GetFields($fields)) {
-            if ($field.IsLiteral -and ($field.FieldType.IsPrimitive -or $field.FieldType.IsEnum)) { $report.constants[$type.Name + '.' + $field.Name] = [long]$field.GetRawConstantValue() }
-        }
+$reports = @{}
+foreach ($type in Add-Type -TypeDefinition $Text -PassThru) {
+    $version = ([string]$type.Namespace).Split('.')[-1]
+    if (-not $reports.ContainsKey($version)) { $reports[$version] = @{ structs = @{}; constants = @{} } }
+    $report = $reports[$version]
+    if ($type.IsValueType -and -not $type.IsEnum -and -not $type.IsPrimitive -and $type.Namespace) { $report.structs[$type.Name] = Read-Layout $type }
+    foreach ($field in $type.GetFields($fields)) {
+        if ($field.IsLiteral -and ($field.FieldType.IsPrimitive -or $field.FieldType.IsEnum)) { $report.constants[$type.Name + '.' + $field.Name] = [long]$field.GetRawConstantValue() }
     }
-    [void]$reports.Add($report)
 }
 ConvertTo-Json -InputObject $reports -Depth 6 -Compress

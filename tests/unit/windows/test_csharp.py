@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 from windows_gates import NAMESPACE, PLUGINS, UTILS, compile_csharp
 
-pytest_plugins = ("windows_gates",)
-
 PROGRAM_STARTERS = re.compile(r"netsh|Start-Process|Diagnostics\.Process\b|ProcessStartInfo|Process\.Start|CreateProcess|ShellExecute", re.IGNORECASE)
 # Put into the first method of a util's class, each with what the compiler says of it.
 MUTATIONS = {
     'public string Lab() { return $"{GetHashCode()}"; }': "interpolated strings",
     "public int? Lab(string text) { return text?.Length; }": "null propagating operator",
-    "public int Lab { get; } = 1;": "auto-property initializer",
+    "public int Lab { get; } = 1;": "auto-implemented property initializer",
     "public int Lab() => 1;": "expression",
     "public string Lab() { return nameof(Lab); }": "nameof",
     "public string Lab(byte[] data) { return Convert.ToHexString(data); }": "ToHexString",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from windows_gates import Engine
 
-pytest_plugins = ("windows_gates",)
+pytest_plugins = ("windows_fixtures",)
 
 # The commands that the back-end needs, each with the parameters that it has in 5.1 and that may be used, written out.
 ALLOWED = {

@@ -1,19 +1,17 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the gates over the Windows half share: the tools with a sentence for each that is missing, and the fixtures.
-
-The test modules load it as a plugin.
-"""
+"""What the gates over the Windows half share: the tools, with a sentence for each that is missing."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -61,8 +59,10 @@ def reference_assemblies() -> Path:
 
 def cecil() -> Path:
     """Mono's library that reads the metadata of an assembly without loading it."""
-    found = sorted((mono_folder() / "gac" / "Mono.Cecil").glob("*/Mono.Cecil.dll"), key=lambda path: [int(part) for part in path.parent.name.split("_")[0].split(".")])
-    return found[-1] if found else give_up("Mono.Cecil is not installed (Debian: libmono-cil-dev or mono-devel).")
+    found = list((mono_folder() / "gac" / "Mono.Cecil").glob("*/Mono.Cecil.dll"))
+    if found:
+        return max(found, key=lambda path: [int(part) for part in path.parent.name.split("_")[0].split(".")])
+    return give_up("Mono.Cecil is not installed (Debian: libmono-cil-dev or mono-devel).")
 
 
 def compile_csharp(output: Path, sources: Iterable[Path], *options: str) -> subprocess.CompletedProcess[str]:
@@ -72,11 +72,14 @@ def compile_csharp(output: Path, sources: Iterable[Path], *options: str) -> subp
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def in_namespace(util: Path, text: str, name: str) -> str:
-    """The text of a C# util with another namespace, so that several versions of it fit into one process."""
-    whole = f"namespace {NAMESPACE}.{util.stem}"
-    assert text.count(whole) == 1
-    return text.replace(whole, f"{whole}.{name}")
+def in_one_text(versions: Iterable[tuple[Path, str]]) -> str:
+    """Several versions of the utils as one C# text, the namespace of each with its number (Version0, ...) at the end."""
+    parts = []
+    for number, (util, text) in enumerate(versions):
+        head, body = re.split(r"^namespace .*\n\{\n", text, flags=re.MULTILINE)
+        usings = "".join(line + "\n" for line in head.splitlines() if line.startswith("using "))
+        parts.append(f"namespace {NAMESPACE}.{util.stem}.Version{number}\n{{\n{usings}{body}")
+    return "\n".join(parts)
 
 
 class Engine:
@@ -122,21 +125,3 @@ class Engine:
             for argument in ("-k", "-w"):
                 subprocess.run([prefixes.tools().server, argument], env=prefixes.environment(self._prefix), check=False)
             shutil.rmtree(self._prefix)
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    """One engine for all gates. Its prefix lies beside the prepared one: cloning makes hard links."""
-    folder = BUILD / "hosts" / f"gates-{os.getpid()}"
-    engine = Engine(folder)
-    try:
-        yield engine
-    finally:
-        engine.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def backend(engine: Engine) -> dict[str, Any]:
-    """What windows_backend.ps1 is made of."""
-    return engine.read([BACKEND.read_text()])[0]

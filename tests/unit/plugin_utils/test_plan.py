@@ -1,0 +1,462 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a host's state and the wanted certificate to the list of changes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import certificate_factory
+import pytest
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Await, DeleteValue, SetRecord, SetServices, SetValue
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY, SSTP_APP_ID, SSTP_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import (
+    Limits,
+    Wanted,
+    loopbacks,
+    plan_restart,
+    plan_rotation,
+    should_run,
+    start_order,
+    stop_order,
+)
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import Served, Service
+from host_factory import (
+    IIS_APP_ID,
+    LOOPBACK_V4,
+    LOOPBACK_V6,
+    V4,
+    V6,
+    healthy,
+    record,
+    with_more_records,
+    with_more_services,
+    with_parameter,
+    with_records,
+    with_rras_disabled,
+    with_rras_stopped,
+    with_served,
+    with_service,
+    with_sha1,
+    with_sha256,
+    without_service,
+)
+from hypothesis import given
+from state_strategies import records_of
+
+OLD, NEW, OTHER = certificate_factory.old(), certificate_factory.new(), certificate_factory.other()
+NO_SUCH_THUMBPRINT = "00112233445566778899AABBCCDDEEFF00112233"
+
+
+def rotate(state, issued=NEW, service_state="running"):
+    return plan_rotation(state, Wanted(issued.certificate, service_state))
+
+
+def changes(plan, kind):
+    return [change for change in plan.changes if isinstance(change, kind)]
+
+
+def set_records(plan):
+    return [change.record for change in changes(plan, SetRecord)]
+
+
+def unguarded(plan, kind):
+    return [change for change in changes(plan, kind) if change.when_changed is None]
+
+
+def kinds(plan):
+    return [change.to_wire()["kind"] for change in plan.changes]
+
+
+# --- what has to be done ---
+
+
+def test_right_already_is_nothing_to_do():
+    plan = rotate(healthy(), OLD)
+    assert plan.changes == ()
+    assert not plan
+    assert not plan.restarts
+
+
+@pytest.mark.parametrize(
+    ("state", "bound"),
+    [
+        pytest.param(healthy(), [V4, V6], id="another certificate"),
+        pytest.param(with_records(healthy(), record(V4, NEW.thumbprint), record(V6, OLD.thumbprint)), [V6], id="v6 differs"),
+        pytest.param(with_records(healthy(), record(V4, OLD.thumbprint), record(V6, NEW.thumbprint)), [V4], id="v4 differs"),
+        pytest.param(with_records(healthy(), record(V4, NEW.thumbprint)), [V6], id="v6 missing"),
+        pytest.param(with_records(healthy(), record(V6, NEW.thumbprint)), [V4], id="v4 missing"),
+        pytest.param(with_records(healthy()), [V4, V6], id="both missing"),
+        pytest.param(with_records(healthy(), record(V4, NO_SUCH_THUMBPRINT), record(V6, "")), [V4, V6], id="bound to no certificate"),
+        pytest.param(with_records(healthy(), record(V4, NEW.thumbprint), record(V6, NEW.thumbprint)), [], id="only the hash is old"),
+    ],
+)
+def test_records_are_bound_where_they_differ(state, bound):
+    plan = rotate(state)
+    assert [r.endpoint for r in set_records(plan)] == bound
+    assert {r.certificate_hash for r in set_records(plan)} <= {NEW.thumbprint}
+    assert plan.restarts
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(with_sha256(healthy(), NEW.sha256), id="stale SHA-256"),
+        pytest.param(with_sha256(healthy(), OLD.sha256[:62]), id="31 bytes"),
+        pytest.param(with_sha256(healthy(), OLD.sha256 + "00"), id="33 bytes"),
+        pytest.param(with_sha256(healthy(), ""), id="empty"),
+        pytest.param(with_sha256(healthy(), OLD.sha256, kind="string"), id="as a string"),
+        pytest.param(with_sha256(healthy(), None, length=8192), id="far too long"),
+        pytest.param(with_parameter(healthy(), "SHA256CertificateHash", None), id="missing"),
+        pytest.param(with_sha1(healthy(), NEW.thumbprint), id="SHA-1 contradicts"),
+        pytest.param(with_sha1(healthy(), OLD.thumbprint[:38]), id="SHA-1 of 19 bytes"),
+        pytest.param(with_sha1(healthy(), OLD.thumbprint, kind="string"), id="SHA-1 as a string"),
+    ],
+)
+def test_a_wrong_hash_alone_is_derived_anew(state):
+    plan = rotate(state, OLD)
+    assert set_records(plan) == []
+    assert plan.restarts
+    stop, *_between, last = plan.changes
+    assert stop == SetServices(("RemoteAccess", "RasMan", "SstpSvc"), "stopped", 120)
+    assert isinstance(last, Await)
+
+
+def test_an_absent_sha1_is_right():
+    assert not rotate(with_parameter(healthy(), "SHA1CertificateHash", None), OLD)
+
+
+def test_a_record_of_another_store_is_bound_to_my():
+    state = with_records(healthy(), *(record(e, NEW.thumbprint, certificate_store_name="WebHosting") for e in (V4, V6)))
+    assert [r.certificate_store_name for r in set_records(rotate(state))] == ["MY", "MY"]
+
+
+@pytest.mark.parametrize("name", [None, "", "MY", "My", "my"])
+def test_a_record_of_my_in_another_spelling_is_right(name):
+    state = with_records(healthy(), *(record(e, OLD.thumbprint, certificate_store_name=name) for e in (V4, V6)))
+    assert not rotate(state, OLD)
+
+
+def test_a_missing_record_is_made_with_the_settings_of_sstp():
+    plan = rotate(with_records(healthy()))
+    assert set_records(plan) == [record(V4, NEW.thumbprint), record(V6, NEW.thumbprint)]
+    assert {r.app_id for r in set_records(plan)} == {SSTP_APP_ID}
+
+
+def test_the_owner_of_a_record_stays():
+    state = with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID), record(V6, OLD.thumbprint))
+    assert [r.app_id for r in set_records(rotate(state))] == [IIS_APP_ID, SSTP_APP_ID]
+
+
+def test_other_ports_and_addresses_are_left_alone():
+    others = (record(Endpoint("ip", "203.0.113.5", 443), OLD.thumbprint), record(Endpoint("ip", "0.0.0.0", 8443), OLD.thumbprint))
+    assert [r.endpoint for r in set_records(rotate(with_more_records(healthy(), *others)))] == [V4, V6]
+
+
+@given(records_of(V4))
+def test_a_record_is_carried_whole(old):
+    new = old.bound_to(NEW.thumbprint)
+    differing = {f.name for f in dataclasses.fields(old) if getattr(old, f.name) != getattr(new, f.name)}
+    assert new.certificate_hash == NEW.thumbprint
+    assert new.store == "MY"
+    assert differing <= {"certificate_hash"} | ({"certificate_store_name"} if old.store != "MY" else set())
+
+
+# --- the order of the steps ---
+
+
+def test_a_rotation_in_order():
+    plan = rotate(healthy())
+    assert plan.describe()[:6] == [
+        "stop RemoteAccess, RasMan, SstpSvc",
+        f"bind {NEW.thumbprint} to 0.0.0.0:443",
+        f"bind {NEW.thumbprint} to [::]:443",
+        "delete SHA256CertificateHash",
+        "delete SHA1CertificateHash",
+        "start SstpSvc, RasMan, RemoteAccess",
+    ]
+    assert kinds(plan) == [
+        "services",
+        "set_ssl_record",
+        "set_ssl_record",
+        "delete_registry_value",
+        "delete_registry_value",
+        "services",
+        "await",
+        "set_registry_value",
+        "set_registry_value",
+        "services",
+        "services",
+        "await",
+        "set_registry_value",
+    ]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(healthy(), id="running"),
+        pytest.param(with_rras_stopped(healthy()), id="RRAS stopped"),
+        pytest.param(with_records(healthy()), id="no records"),
+        pytest.param(with_parameter(healthy(), "SHA256CertificateHash", None), id="no SHA-256"),
+        pytest.param(with_parameter(healthy(), "SHA1CertificateHash", None), id="no SHA-1"),
+        pytest.param(with_sha256(healthy(), "AB"), id="only a hash to change"),
+        pytest.param(with_more_services(healthy(), Service("Billing", "running", 2, ("RasMan",))), id="one service more"),
+    ],
+)
+def test_what_hangs_on_a_written_hash_points_at_it(state):
+    plan = rotate(state)
+    guarded = [change for change in plan.changes if getattr(change, "when_changed", None) is not None]
+    assert len(guarded) == 3
+    for change in guarded:
+        (index,) = change.when_changed
+        written = plan.changes[index]
+        assert isinstance(written, SetValue)
+        assert (written.path, written.name, written.only_if_absent) == (SSTP_KEY, "SHA256CertificateHash", True)
+        assert index < plan.changes.index(change)
+
+
+def test_a_hash_that_the_service_does_not_derive_is_written_and_the_service_restarted():
+    fallback = [change for change in rotate(healthy()).changes if getattr(change, "when_changed", None) is not None]
+    assert [change.describe() for change in fallback] == [
+        f"set SHA1CertificateHash to {NEW.thumbprint} if the service has not written it",
+        "stop RemoteAccess, RasMan, SstpSvc once more in that case",
+        "start SstpSvc, RasMan, RemoteAccess once more in that case",
+    ]
+
+
+def test_the_first_wait_may_fail_and_the_last_may_not():
+    first, last = changes(rotate(healthy()), Await)
+    assert (first.required, last.required) == (False, True)
+    assert [c["text"] for c in last.conditions] == [
+        "SstpSvc is running",
+        "RemoteAccess is running",
+        f"SHA256CertificateHash is {NEW.sha256}",
+        f"127.0.0.1:443 serves {NEW.thumbprint}",
+        f"[::1]:443 serves {NEW.thumbprint}",
+    ]
+
+
+def test_limits_are_passed_on():
+    plan = plan_rotation(healthy(), Wanted(NEW.certificate, limits=Limits(service_timeout=7, settle_timeout=9)))
+    assert {change.timeout for change in changes(plan, SetServices)} == {7}
+    assert {change.timeout for change in changes(plan, Await)} == {9}
+
+
+# --- the predecessor is noted ---
+
+
+def noted(plan):
+    return [change for change in changes(plan, SetValue) if change.path == PREDECESSORS_KEY]
+
+
+def test_the_replaced_certificate_is_noted_once_with_the_time_of_the_host():
+    assert noted(rotate(healthy())) == [SetValue(PREDECESSORS_KEY, OLD.thumbprint, "string", "2026-03-01T12:00:00Z")]
+
+
+def test_a_certificate_that_is_not_there_is_not_noted():
+    assert noted(rotate(with_records(healthy(), record(V4, NO_SUCH_THUMBPRINT)))) == []
+
+
+def test_nothing_is_noted_when_only_a_hash_changes():
+    assert noted(rotate(with_sha256(healthy(), "AB"), OLD)) == []
+
+
+def test_a_predecessor_that_comes_back_is_none_any_more():
+    state = dataclasses.replace(healthy(), predecessors={NEW.thumbprint: "2026-02-01T00:00:00Z"})
+    assert DeleteValue(PREDECESSORS_KEY, NEW.thumbprint) in rotate(state).changes
+
+
+# --- services ---
+
+
+def test_rras_found_stopped_is_started():
+    plan = rotate(with_rras_stopped(healthy()), OLD)
+    start, settle = plan.changes
+    assert start == SetServices(("SstpSvc", "RasMan", "RemoteAccess"), "running", 120)
+    assert settle.required
+    assert plan.restarts
+
+
+def test_rras_found_stopped_stays_so_as_found():
+    assert not rotate(with_rras_stopped(healthy()), OLD, "as_found")
+
+
+def test_rras_disabled_is_not_started():
+    assert not rotate(with_rras_disabled(healthy()), OLD)
+
+
+@pytest.mark.parametrize(
+    ("state", "service_state"),
+    [
+        pytest.param(with_rras_disabled(healthy()), "running", id="disabled"),
+        pytest.param(with_rras_stopped(healthy()), "as_found", id="stopped and as found"),
+        pytest.param(without_service(healthy(), "RemoteAccess"), "running", id="not installed"),
+    ],
+)
+def test_hashes_are_written_where_nobody_would_derive_them(state, service_state):
+    plan = rotate(state, service_state=service_state)
+    assert not plan.restarts
+    assert not [c for c in changes(plan, SetServices) if "RemoteAccess" in c.names and c.state == "running"]
+    assert SetValue(SSTP_KEY, "SHA256CertificateHash", "binary", NEW.sha256) in plan.changes
+    assert SetValue(SSTP_KEY, "SHA1CertificateHash", "binary", NEW.thumbprint) in plan.changes
+
+
+def test_a_sha1_that_was_not_there_is_not_written():
+    state = with_parameter(with_rras_disabled(healthy()), "SHA1CertificateHash", None)
+    assert [c.name for c in changes(rotate(state), SetValue) if c.path == SSTP_KEY] == ["SHA256CertificateHash"]
+
+
+def test_rras_found_running_runs_as_found():
+    plan = rotate(healthy(), service_state="as_found")
+    assert plan.changes == rotate(healthy()).changes
+
+
+@pytest.mark.parametrize(
+    ("state", "service_state"),
+    [
+        pytest.param(with_rras_disabled(healthy()), "running", id="disabled"),
+        pytest.param(with_rras_stopped(healthy()), "as_found", id="stopped and as found"),
+    ],
+)
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: SstpSvc, RasMan and whatever else ran is stopped and not started again")
+def test_what_ran_without_rras_runs_again(state, service_state):
+    plan = rotate(with_more_services(state, Service("Billing", "running", 2, ("RasMan",))), service_state=service_state)
+    running = {s.name: s.state for s in state.services}
+    for change in unguarded(plan, SetServices):
+        running |= dict.fromkeys(change.names, change.state)
+    assert running == {"SstpSvc": "running", "RasMan": "running", "RemoteAccess": "stopped", "Billing": "running"}
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: RRAS that runs although it is disabled is stopped, and cannot be started again")
+def test_rras_that_runs_although_disabled_is_not_stopped_for_good():
+    plan = rotate(with_service(healthy(), "RemoteAccess", start=4))
+    stopped = [c for c in changes(plan, SetServices) if c.state == "stopped" and "RemoteAccess" in c.names]
+    started = [c for c in changes(plan, SetServices) if c.state == "running" and "RemoteAccess" in c.names]
+    assert bool(stopped) == bool(started)
+
+
+def test_other_services_that_ran_are_started_again_and_others_not():
+    billing = Service("Billing", "running", 2, ("RasMan",))
+    idle = Service("Idle", "stopped", 3, ("SstpSvc",))
+    stop, start, *_fallback = changes(rotate(with_more_services(healthy(), billing, idle)), SetServices)
+    assert set(stop.names) == set(start.names) == {"SstpSvc", "RasMan", "RemoteAccess", "Billing"}
+    assert stop.names.index("Billing") < stop.names.index("RasMan")
+    assert start.names.index("Billing") > start.names.index("RasMan")
+
+
+@pytest.mark.parametrize(
+    ("start", "state", "service_state", "expected"),
+    [
+        (2, "running", "running", True),
+        (2, "stopped", "running", True),
+        (2, "stopped", "as_found", False),
+        (2, "running", "as_found", True),
+        (2, "startpending", "as_found", True),
+        (4, "stopped", "running", False),
+        (None, "stopped", "running", True),
+    ],
+)
+def test_should_rras_run(start, state, service_state, expected):
+    assert should_run(with_service(healthy(), "RemoteAccess", start=start, state=state), service_state) is expected
+
+
+# --- the graph of services ---
+
+CHAIN = (
+    Service("RemoteAccess", "running", 2, ("RasMan", "RpcSS")),
+    Service("SstpSvc", "running", 3, ("HTTP",)),
+    Service("RasMan", "running", 3, ("sstpsvc",)),
+)
+CYCLE = (
+    Service("A", "running", 3, ("B",)),
+    Service("B", "running", 3, ("C",)),
+    Service("C", "running", 3, ("A",)),
+    Service("D", "running", 3, ("D", "A")),
+)
+
+
+def test_services_start_after_what_they_need():
+    assert start_order(CHAIN) == ("SstpSvc", "RasMan", "RemoteAccess")
+
+
+def test_services_stop_before_what_they_need():
+    assert stop_order(CHAIN) == ("RemoteAccess", "RasMan", "SstpSvc")
+
+
+def test_a_stopped_service_is_not_stopped():
+    assert stop_order((*CHAIN[1:], Service("RemoteAccess", "stopped", 2, ("RasMan",)))) == ("RasMan", "SstpSvc")
+
+
+def test_a_cycle_does_not_hang():
+    assert sorted(start_order(CYCLE)) == ["A", "B", "C", "D"]
+    assert sorted(stop_order(CYCLE)) == ["A", "B", "C", "D"]
+
+
+def test_a_cycle_around_rras_does_not_hang():
+    state = with_service(healthy(), "SstpSvc", depends_on=("RemoteAccess",))
+    first, *_rest = changes(rotate(state), SetServices)
+    assert set(first.names) == {"SstpSvc", "RasMan", "RemoteAccess"}
+
+
+def test_a_dense_cycle_does_not_hang():
+    names = [f"S{number}" for number in range(40)]
+    assert len(start_order(tuple(Service(name, "running", 3, tuple(names)) for name in names))) == 40
+
+
+# --- where the host looks at itself ---
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        pytest.param(healthy(), [LOOPBACK_V4, LOOPBACK_V6], id="both"),
+        pytest.param(
+            with_served(healthy(), Served(LOOPBACK_V4, OLD.certificate, None), Served(LOOPBACK_V6, None, {"code": 10049})),
+            [LOOPBACK_V4],
+            id="a host without IPv6",
+        ),
+        pytest.param(
+            with_served(healthy(), Served(LOOPBACK_V4, None, {"code": 10061}), Served(LOOPBACK_V6, None, {"code": 10061})),
+            [LOOPBACK_V4, LOOPBACK_V6],
+            id="nothing listens yet",
+        ),
+        pytest.param(dataclasses.replace(healthy(), listen_only=("203.0.113.5",)), [], id="listen list without loopback"),
+        pytest.param(dataclasses.replace(healthy(), listen_only=("203.0.113.5", "127.0.0.1")), [LOOPBACK_V4], id="listen list with v4"),
+        pytest.param(with_more_records(healthy(), record(LOOPBACK_V6, OTHER.thumbprint)), [LOOPBACK_V4], id="record of ::1 of its own"),
+        pytest.param(with_served(healthy()), [], id="not looked at"),
+    ],
+)
+def test_loopbacks(state, expected):
+    assert list(loopbacks(state)) == expected
+    settled = changes(rotate(state), Await)[-1]
+    assert [c["address"] for c in settled.conditions if c["kind"] == "served"] == [e.address for e in expected]
+
+
+@pytest.mark.parametrize(("listen_only", "expected"), [(("0.0.0.0",), [LOOPBACK_V4]), (("::",), [LOOPBACK_V6])])
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: 0.0.0.0 and :: on the listen list stand for every address, so loopback too")
+def test_a_wildcard_on_the_listen_list_has_loopback(listen_only, expected):
+    assert list(loopbacks(dataclasses.replace(healthy(), listen_only=listen_only))) == expected
+
+
+# --- restart ---
+
+
+def test_a_restart_stops_starts_and_waits():
+    plan = plan_restart(with_more_services(healthy(), Service("Billing", "running", 2, ("RasMan",))), Limits(7, 9))
+    stop, start, settle = plan.changes
+    assert (stop.state, start.state) == ("stopped", "running")
+    assert (stop.timeout, start.timeout, settle.timeout) == (7, 7, 9)
+    assert set(stop.names) == set(start.names) == {"SstpSvc", "RasMan", "RemoteAccess", "Billing"}
+    assert [c["name"] for c in settle.conditions] == list(start.names)
+    assert settle.required
+    assert plan.restarts
+
+
+def test_a_restart_of_what_is_stopped_only_starts():
+    state = healthy()
+    for name in ("RemoteAccess", "RasMan", "SstpSvc"):
+        state = with_service(state, name, state="stopped")
+    assert kinds(plan_restart(state, Limits())) == ["services", "await"]

@@ -1,0 +1,442 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of the modules says what the code does: options, examples, return values, attributes."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import datetime as dt
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
+    HostState,
+    PrivateKey,
+    RegistryValue,
+    Served,
+    Service,
+    SslRecord,
+    StoredCertificate,
+)
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend
+from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import load_pfx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLUGINS = REPOSITORY / "plugins"
+COLLECTIONS = REPOSITORY / "build" / "collections"
+ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
+READING = ("audit", "server_info")
+WRITING = [name for name in ACTIONS if name not in READING]
+TASK_KEYWORDS = {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars"}
+RESULT_KEYWORDS = {"changed", "failed", "msg"}
+TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
+
+Json = dict[str, Any]
+
+
+def ansible_doc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "ansible-doc"
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run([program, "-t", "module", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def documents() -> dict[str, Json]:
+    """Module -> what ansible-doc knows of it, fragments merged."""
+    done = ansible_doc("--json", *(f"rras.sstp.{name}" for name in [*ACTIONS, "windows_backend"]))
+    assert done.returncode == 0, done.stderr
+    return {name.rpartition(".")[2]: document for name, document in json.loads(done.stdout).items()}
+
+
+def action_module(name: str) -> Any:
+    return importlib.import_module(f"ansible_collections.rras.sstp.plugins.action.{name}")
+
+
+def compared(option: Json) -> Json:
+    """What must be the same in an option's documentation and in its specification."""
+    return {
+        "type": option.get("type", "str"),
+        "elements": option.get("elements"),
+        "default": option.get("default"),
+        "choices": option.get("choices"),
+        "required": option.get("required", False),
+    }
+
+
+@pytest.mark.parametrize("name", [*ACTIONS, "windows_backend"])
+def test_ansible_doc_shows_the_module(name: str) -> None:
+    done = ansible_doc(f"rras.sstp.{name}")
+    assert done.returncode == 0, done.stderr
+    assert f"rras.sstp.{name}" in done.stdout
+    assert "WARNING" not in done.stderr
+
+
+def test_each_action_has_a_module_and_the_other_way_round() -> None:
+    assert sorted(path.stem for path in (PLUGINS / "modules").glob("*.py")) == ACTIONS
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_module_file_holds_documentation_only(name: str) -> None:
+    source = (PLUGINS / "modules" / f"{name}.py").read_text()
+    assert source.startswith("#!/usr/bin/python\n")
+    future, *assignments = ast.parse(source).body
+    assert isinstance(future, ast.ImportFrom)
+    assert future.module == "__future__"
+    targets = [target.id for node in assignments if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)]
+    assert targets == ["DOCUMENTATION", "EXAMPLES", "RETURN"]
+    assert len(assignments) == len(targets)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_options_are_those_of_the_argument_spec(name: str, documents: dict[str, Json]) -> None:
+    options = documents[name]["doc"].get("options", {})
+    spec = action_module(name).ARGUMENT_SPEC
+    assert {option: compared(content) for option, content in options.items()} == {option: compared(content) for option, content in spec.items()}
+    assert all(content["description"] for content in options.values())
+
+
+def test_options_of_the_back_end_are_those_of_its_spec(documents: dict[str, Json]) -> None:
+    source = (PLUGINS / "modules" / "windows_backend.ps1").read_text()
+    spec = source[source.index("$spec = @{") : source.index("supports_check_mode")]
+    entries = dict(re.findall(r"^ {8}(\w+) = (@\{.*?\}$)", spec, re.MULTILINE | re.DOTALL))
+    options = documents["windows_backend"]["doc"]["options"]
+    assert entries.keys() == options.keys()
+    for option, text in entries.items():
+        found = re.search(r"\btype = '(\w+)'", text)
+        assert found is not None
+        assert options[option]["type"] == found.group(1), option
+        assert ("required = $true" in text) == options[option].get("required", False), option
+        choices = re.search(r"choices = ('[^\n;}]*')", text)
+        assert options[option].get("choices") == (re.findall(r"'(\w+)'", choices.group(1)) if choices else None), option
+        default = re.search(r"default = ([^\n;}]*)", text)
+        assert options[option].get("default") == (powershell_literal(default.group(1).strip()) if default else None), option
+
+
+def powershell_literal(text: str) -> Any:
+    if text.startswith("@("):
+        return re.findall(r"'(\w+)'", text)
+    constants = {"$true": True, "$false": False, "''": ""}
+    return constants[text] if text in constants else int(text)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_secrets_are_nowhere_in_clear_text(name: str, documents: dict[str, Json]) -> None:
+    secret = {option for option, content in action_module(name).ARGUMENT_SPEC.items() if content.get("no_log")}
+    assert {option for option in action_module(name).ARGUMENT_SPEC if "password" in option} <= secret
+    assert not secret & set(documents[name]["return"])
+    for arguments in own_examples(name, documents):
+        for option in secret & set(arguments):
+            value = arguments[option]
+            is_file = option == "pfx" and value.endswith(".pfx")
+            assert is_file or re.fullmatch(r"\{\{ \w+ \}\}", value), f"{option}: {value}"
+
+
+def example_tasks(name: str, documents: dict[str, Json]) -> list[Json]:
+    tasks = yaml.safe_load(documents[name]["examples"])
+    assert isinstance(tasks, list)
+    return tasks
+
+
+def own_examples(name: str, documents: dict[str, Json]) -> list[Json]:
+    return [task[f"rras.sstp.{name}"] or {} for task in example_tasks(name, documents) if f"rras.sstp.{name}" in task]
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_examples_are_tasks_that_the_modules_accept(name: str, documents: dict[str, Json]) -> None:
+    assert own_examples(name, documents)
+    for task in example_tasks(name, documents):
+        assert task["name"][0].isupper()
+        (called,) = set(task) - TASK_KEYWORDS
+        assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
+        if called.startswith("rras.sstp."):
+            action = action_module(called.rpartition(".")[2])
+            arguments = task[called] or {}
+            assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
+            validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
+            assert validator.validate(arguments).error_messages == []
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_one_example_runs_in_check_mode(name: str, documents: dict[str, Json]) -> None:
+    assert any(task.get("check_mode") is True for task in example_tasks(name, documents) if f"rras.sstp.{name}" in task)
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_attributes(name: str, documents: dict[str, Json]) -> None:
+    attributes = documents[name]["doc"]["attributes"]
+    assert {"action", "async", "check_mode", "diff_mode", "idempotent", "platform"} <= set(attributes)
+    support = {attribute: content["support"] for attribute, content in attributes.items()}
+    assert support["action"] == support["check_mode"] == support["platform"] == "full"
+    assert support["async"] == "none"
+    assert attributes["async"]["details"]
+    assert attributes["platform"]["platforms"] == "windows"
+    action = action_module(name).ActionModule
+    assert (action._supports_check_mode, action._supports_async) == (True, False)
+    assert (support["diff_mode"] == "full") == ("diff" in documents[name]["return"])
+    assert (support["idempotent"] == "none") == (name == "restart")
+
+
+def test_the_action_group_holds_the_modules_that_share_option_port(documents: dict[str, Json]) -> None:
+    group = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())["action_groups"]["sstp"]
+    assert group == [name for name in ACTIONS if "port" in documents[name]["doc"].get("options", {})]
+    documented = {name: documents[name]["doc"]["attributes"].get("action_group", {}).get("membership") for name in ACTIONS}
+    assert documented == {name: ["rras.sstp.sstp"] if name in group else None for name in ACTIONS}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_header(name: str, documents: dict[str, Json]) -> None:
+    document = documents[name]["doc"]
+    assert document["version_added"] == "0.1.0"
+    assert document["author"] == ["The rras.sstp authors (@rras-sstp)"]
+    assert not document["short_description"].endswith(".")
+    assert all(reference["module"].count(".") == 2 for reference in document.get("seealso", []))
+
+
+def texts(node: Any) -> list[str]:
+    if isinstance(node, str):
+        return [node]
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [text for child in children for text in texts(child)]
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_markup_refers_to_what_there_is(name: str, documents: dict[str, Json]) -> None:
+    document, returned = documents[name]["doc"], documents[name]["return"]
+    every_text = "\n".join(texts(document) + texts(returned))
+    assert set(re.findall(r"\bO\((\w+)", every_text)) <= set(document.get("options", {}))
+    for path in re.findall(r"\bRV\(([\w.\[\]]+)\)", every_text):
+        level = returned
+        for part in path.replace("[]", "").split("."):
+            assert part in level, path
+            level = level[part].get("contains", {})
+    own = {match.partition("rras.sstp.")[2] for match in re.findall(r"\bM\((rras\.sstp\.\w+)\)", every_text)}
+    assert own <= set(ACTIONS)
+    assert not re.findall(r"\b[MOV]\(rras\.sstp\.(?!\w)", every_text)
+
+
+def test_audit_names_every_rule(documents: dict[str, Json]) -> None:
+    written: set[str] = set()
+    for module, caller in (("rules", "Finding"), ("x509", "Problem")):
+        for node in ast.walk(ast.parse((PLUGINS / "plugin_utils" / f"{module}.py").read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == caller and isinstance(node.args[0], ast.Constant):
+                written.add(str(node.args[0].value))
+    text = "\n".join(documents["audit"]["return"]["findings"]["contains"]["id"]["description"])
+    assert set(re.findall(r"V\((\w+)\)", text)) == written
+
+
+# --- return values: what the actions return for real, held against RETURN ---------------------------------------------
+
+NOW = dt.datetime(2026, 3, 1, 2, tzinfo=dt.timezone.utc)
+
+
+def make_pfx(name: str, days: int = 200) -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 17, NOW - dt.timedelta(days=10), NOW + dt.timedelta(days=days))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    certificate = builder.add_extension(x509.ExtendedKeyUsage([x509.OID_SERVER_AUTH]), critical=False).sign(key, hashes.SHA256())
+    return pkcs12.serialize_key_and_certificates(None, key, certificate, None, NoEncryption())
+
+
+OLD_PFX, NEW_PFX, EXPIRED_PFX = make_pfx("old.example.com"), make_pfx("vpn.example.com"), make_pfx("expired.example.com", days=-1)
+OLD, NEW, EXPIRED = (load_pfx(data, None, "test").certificate for data in (OLD_PFX, NEW_PFX, EXPIRED_PFX))
+V4, V6 = pair(443)
+
+
+def stored(certificate: Any, container: str) -> StoredCertificate:
+    key = PrivateKey(container, "Microsoft Enhanced Cryptographic Provider v1.0", 24, 0x20, 1, 0, True)
+    return StoredCertificate(certificate, "MY", None, key)
+
+
+def server(*certificates: StoredCertificate, bound: Any = OLD) -> HostState:
+    """A server in order, bound to one certificate, that has others as well."""
+    return HostState(
+        state_id="0",
+        port=443,
+        ports=(443,),
+        records=tuple(SslRecord(endpoint, bound.thumbprint, SSTP_APP_ID, "MY") for endpoint in (V4, V6)),
+        parameters={
+            "SHA256CertificateHash": RegistryValue("binary", bound.sha256),
+            "ListenerPort": RegistryValue("dword", 443),
+            "Long": RegistryValue("string", None, 9000),
+        },
+        certificates=certificates,
+        services=(
+            Service("SstpSvc", "running", 3, ()),
+            Service("RasMan", "running", 2, ("SstpSvc",)),
+            Service("RemoteAccess", "running", 2, ("RasMan",)),
+        ),
+        served=(Served(Endpoint("ip", "127.0.0.1", 443), bound, None), Served(Endpoint("ip", "::1", 443), None, {"message": "no", "code": 10049})),
+        host={
+            "build": "20348",
+            "revision": 1,
+            "product": "Windows Server 2022",
+            "powershell": "5.1",
+            "elevated": True,
+            "name": "VPN01",
+            "time": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        predecessors={"00" * 20: "2026-02-01T00:00:00Z"},
+    )
+
+
+BEFORE = server(stored(OLD, "a"), stored(NEW, "b"))
+WITHOUT_NEW = server(stored(OLD, "a"))
+ROTATED = server(stored(OLD, "a"), stored(NEW, "b"), bound=NEW)
+STOPPED = replace(BEFORE, services=tuple(replace(service, state="stopped") for service in BEFORE.services))
+BROKEN = replace(BEFORE, records=BEFORE.records[:1], served=())
+MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
+PFX = base64.b64encode(NEW_PFX).decode()
+
+Case = tuple[str, Json, HostState, HostState]
+CASES: list[Case] = [
+    ("server_info", {}, BEFORE, BEFORE),
+    ("server_info", {"port": 443}, MISSING, MISSING),
+    ("audit", {}, BEFORE, BEFORE),
+    ("audit", {"pfx": PFX, "fail_on": "warning"}, BROKEN, BROKEN),
+    ("audit", {"thumbprint": NEW.thumbprint}, WITHOUT_NEW, WITHOUT_NEW),
+    ("ssl_binding", {}, BEFORE, BEFORE),
+    ("ssl_binding", {"state": "present", "certificate_hash": NEW.thumbprint}, BEFORE, ROTATED),
+    ("ssl_binding", {"state": "absent", "endpoints": ["[::]:443"]}, BEFORE, BROKEN),
+    ("registry_hash", {}, BEFORE, BEFORE),
+    ("registry_hash", {"state": "absent"}, BEFORE, MISSING),
+    ("registry_hash", {"state": "present", "sha256": NEW.sha256}, BEFORE, ROTATED),
+    ("certificate", {"state": "query"}, BEFORE, BEFORE),
+    ("certificate", {"state": "query", "thumbprint": "0" * 40}, BEFORE, BEFORE),
+    ("certificate", {"pfx": PFX}, BEFORE, BEFORE),
+    ("certificate", {"pfx": PFX}, WITHOUT_NEW, BEFORE),
+    ("certificate", {"state": "absent", "thumbprint": NEW.thumbprint}, BEFORE, WITHOUT_NEW),
+    ("restart", {}, BEFORE, BEFORE),
+    ("restart", {"settle_timeout": 5}, STOPPED, BEFORE),
+    ("rotate", {"thumbprint": NEW.thumbprint}, BEFORE, ROTATED),
+    ("rotate", {"pfx": PFX}, BROKEN, ROTATED),
+    ("rotate", {"thumbprint": OLD.thumbprint}, BEFORE, BEFORE),
+]
+
+
+class OneHost(Backend):
+    """Answers with one state before a change, and with another after it."""
+
+    def __init__(self, before: HostState, after: HostState) -> None:
+        self._before, self._after = before, after
+
+    def observe(self, scope: Any) -> HostState:
+        return self._before
+
+    def apply(self, scope: Any, state_id: str, changes: Any, secret: Any = None) -> Applied:
+        step = {"index": 0, "kind": "set_ssl_record", "changed": True, "skipped": False, "milliseconds": 3, "detail": {"atomic": True}}
+        return Applied(self._after, tuple({**step, "index": index} for index, _change in enumerate(changes)))
+
+
+def perform(name: str, options: Json, backend: Backend, *, check_mode: bool) -> Json:
+    action = action_module(name).ActionModule
+    plugin = action.__new__(action)
+    plugin._task = SimpleNamespace(check_mode=check_mode)
+    validated = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.CONSTRAINTS).validate(options)
+    assert validated.error_messages == []
+    result: Json = plugin.perform(validated.validated_parameters, backend)
+    return result
+
+
+def assert_documented(result: Any, contents: Json, path: str) -> None:
+    """Each key has its entry and type, and each entry that says always or success has its key."""
+    assert set(result) <= set(contents), path
+    needed = {key for key, content in contents.items() if content["returned"] in ("always", "success")}
+    assert needed <= set(result), path
+    for key, value in result.items():
+        content = contents[key]
+        if value is None:
+            continue
+        assert type(value) is TYPES[content["type"]], f"{path}.{key}"
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(value, list):
+                assert type(inner) is TYPES[content["elements"]], f"{path}.{key}"
+            if "contains" in content:
+                assert_documented(inner, content["contains"], f"{path}.{key}")
+
+
+def test_each_module_has_a_case() -> None:
+    assert {case[0] for case in CASES} == set(ACTIONS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=["-".join([str(number), name, *options]) for number, (name, options, _before, _after) in enumerate(CASES)])
+def test_results_are_as_documented_in_both_modes(case: Case, documents: dict[str, Json]) -> None:
+    name, options, before, after = case
+    results = [perform(name, options, OneHost(before, after), check_mode=check_mode) for check_mode in (True, False)]
+    for result in results:
+        shown = {key: value for key, value in result.items() if key not in RESULT_KEYWORDS}
+        assert_documented(shown, documents[name]["return"], name)
+        assert type(result["changed"]) is bool
+    assert results[0].keys() == results[1].keys()
+    assert results[0]["changed"] == results[1]["changed"]
+
+
+def test_every_documented_key_is_seen_in_some_case(documents: dict[str, Json]) -> None:
+    """Down to the last level, so that no entry is left over from an earlier form of the results."""
+    seen: set[str] = set()
+
+    def walk(value: Any, path: str) -> None:
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                for key, content in inner.items():
+                    seen.add(f"{path}.{key}")
+                    walk(content, f"{path}.{key}")
+
+    def entries(contents: Json, path: str) -> list[str]:
+        paths = []
+        for key, content in contents.items():
+            if not content["returned"].startswith("failure"):
+                paths += [f"{path}.{key}", *entries(content.get("contains", {}), f"{path}.{key}")]
+        return paths
+
+    for name, options, before, after in CASES:
+        walk(perform(name, options, OneHost(before, after), check_mode=False), name)
+    assert [path for name in ACTIONS for path in entries(documents[name]["return"], name) if path not in seen] == []
+
+
+def failure_keys(name: str, documents: dict[str, Json]) -> set[str]:
+    return {key for key, content in documents[name]["return"].items() if content["returned"].startswith("failure")}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_facts_of_a_failed_change_are_documented(name: str, documents: dict[str, Json]) -> None:
+    failure = {"index": 0, "kind": "delete_ssl_record", "error": {"function": None, "code": 5, "message": "no"}}
+    backend = Backend(lambda options: {"facts": {}, "outcome": "failed", "failure": failure, "undone": [], "not_undone": []})
+    with pytest.raises(SstpError) as caught:
+        backend.apply(SimpleNamespace(to_options=dict), "0", [DeleteRecord(V4)])  # type: ignore[arg-type]
+    assert set(caught.value.facts) <= failure_keys(name, documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "state", "keys"),
+    [
+        pytest.param("certificate", {"state": "absent", "thumbprint": OLD.thumbprint}, BEFORE, {"used_by"}, id="removing what is used"),
+        pytest.param("rotate", {"thumbprint": EXPIRED.thumbprint}, server(stored(OLD, "a"), stored(EXPIRED, "c")), {"rule"}, id="expired"),
+    ],
+)
+def test_facts_of_a_refusal_are_documented(name: str, options: Json, state: HostState, keys: set[str], documents: dict[str, Json]) -> None:
+    with pytest.raises(SstpError) as caught:
+        perform(name, options, OneHost(state, state), check_mode=False)
+    assert set(caught.value.facts) == keys
+    assert keys <= failure_keys(name, documents)
