@@ -30,7 +30,7 @@ def say(text: str) -> None:
 def play(folder: Path, playbook: str, *arguments: str) -> int:
     """Run a playbook of the collection, its output as a user sees it."""
     command = ["ansible-playbook", "-i", str(folder / "inventory.yml"), f"rras.sstp.{playbook}", *arguments]
-    print("$ " + " ".join(command[:3] + ["..."] if len(command) > 12 else command), flush=True)
+    print("$ " + " ".join([*command[:3], "..."] if len(command) > 12 else command), flush=True)
     tool = str(Path(sys.executable).with_name("ansible-playbook"))
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(BUILD), "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "0", "ANSIBLE_RETRY_FILES_ENABLED": "0"}
     return subprocess.run([tool, *command[1:]], env=environment, check=False).returncode

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_number, clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import refusal
@@ -40,7 +40,7 @@ class ActionModule(SstpAction):
         wanted = (thumbprint,) if thumbprint else ()
         state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
         certificate = certificate or _stored(state, thumbprint)
-        findings = judge(state, Policy(args["expiry_days"], certificate))
+        findings = judge(state, Policy(clean_number(args["expiry_days"], "expiry_days", 0), certificate))
         candidate = _candidate_result(state, thumbprint, certificate, args["take_over"])
         return _result(state, findings, candidate, args["fail_on"])
 

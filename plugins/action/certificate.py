@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction, optional_thumbprint
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteValue, ImportPfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_rights, require_unused, require_usable
-from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY
-from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, diff, stored_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import MACHINE_KEYSET, PREDECESSORS_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, stored_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import pfx_candidate, sealed
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState, PrivateKey, StoredCertificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Candidate
 
@@ -62,35 +63,49 @@ class ActionModule(SstpAction):
         if stored and stored.key and stored.key.usable:
             return _result(state, state, thumbprint, changed=False)
         require_rights(state)
-        after = state
-        if not self.check_mode:
-            change = ImportPfx(thumbprint, exportable=args["exportable"], friendly_name=args["friendly_name"] or "", replace=stored is not None)
-            after = backend.apply(scope, state.state_id, [change], sealed(candidate, state.build)).state
+        if self.check_mode:
+            after = _with_import(state, candidate, args["friendly_name"])
+        else:
+            friendly = args["friendly_name"] or ""
+            change = ImportPfx(thumbprint, exportable=args["exportable"], friendly_name=friendly, replace=stored is not None)
+            after = backend.apply(scope, state, [change], sealed(candidate, state.build)).state
             _require_proof(after, thumbprint, backend, scope, keep=stored is not None)
-        result = _result(state, after, thumbprint, changed=True)
-        return {**result, "certificate": result["certificate"] or certificate_result(candidate.certificate)}
+        return _result(state, after, thumbprint, changed=True)
 
     def _absent(self, state: HostState, thumbprint: str, successor: str | None, backend: Backend, scope: Scope) -> Result:
         changes: list[Change] = []
         if state.certificate(thumbprint):
-            require_rights(state)
             require_unused(state, thumbprint, successor if self.check_mode else None)
             changes.append(DeleteCertificate(thumbprint))
         if thumbprint in state.predecessors:
             changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
-        after = state
+        if changes:
+            require_rights(state)
         if changes and not self.check_mode:
-            after = backend.apply(scope, state.state_id, changes).state
+            after = backend.apply(scope, state, changes).state
+        else:
+            after = replace(state, certificates=tuple(c for c in state.certificates if (c.thumbprint, c.store) != (thumbprint, "MY")))
         return _result(state, after, thumbprint, changed=bool(changes))
+
+
+def _with_import(state: HostState, candidate: Candidate, friendly_name: str | None) -> HostState:
+    """The state as it would be with the candidate in MY; nobody has tried its key there yet."""
+    others = tuple(c for c in state.certificates if (c.thumbprint, c.store) != (candidate.certificate.thumbprint, "MY"))
+    key = PrivateKey(None, None, 0, MACHINE_KEYSET, 0, acquire_code=None, proven=None)
+    return replace(state, certificates=(*others, StoredCertificate(candidate.certificate, "MY", friendly_name, key)))
 
 
 def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: Scope, *, keep: bool) -> None:
     """A key that does not sign after the import is taken out again: it would end in error 1312."""
     try:
         require_usable(state.certificate(thumbprint), thumbprint)
-    except SstpError:
-        if not keep:
-            backend.apply(scope, state.state_id, [DeleteCertificate(thumbprint)])
+    except SstpError as reason:
+        if keep:
+            raise
+        try:
+            backend.apply(scope, state, [DeleteCertificate(thumbprint)])
+        except SstpError as stuck:
+            raise SstpError(f"{reason} Nor could it be taken out again: {stuck}", changed=True) from None
         raise
 
 
@@ -102,12 +117,19 @@ def _query(state: HostState, thumbprint: str | None) -> Result:
 
 def _result(before: HostState, after: HostState, thumbprint: str, *, changed: bool) -> Result:
     stored = after.certificate(thumbprint)
-    there = before.certificate(thumbprint) is not None
-    wanted = there != changed
     return {
         "changed": changed,
         "thumbprint": thumbprint,
         "certificate": stored_result(stored, after) if stored else None,
-        "certificates": [stored_result(c, after) for c in after.certificates if c.store == "MY" and c.thumbprint == thumbprint],
-        "diff": diff({thumbprint: "present" if there else "absent"}, {thumbprint: "present" if wanted else "absent"}, HEADER),
+        "certificates": [stored_result(stored, after)] if stored else [],
+        "diff": diff(_side(before, thumbprint), _side(after, thumbprint), HEADER),
     }
+
+
+def _side(state: HostState, thumbprint: str) -> dict[str, str]:
+    """One side of the diff; whether an untested key is usable shows only after the import, so it counts as usable here."""
+    stored = state.certificate(thumbprint)
+    if stored is None:
+        return {thumbprint: "absent"}
+    usable = stored.key is not None and stored.key.usable is not False
+    return {thumbprint: "present" if usable else "present, private key not usable"}

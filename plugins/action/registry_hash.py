@@ -42,7 +42,7 @@ class ActionModule(SstpAction):
         changes = [change for name, value in wanted.items() if (change := _change(state, name, value))]
         after = {**before, **wanted}
         if changes and not self.check_mode:
-            after = _hashes(backend.apply(scope, state.state_id, changes).state)
+            after = _hashes(backend.apply(scope, state, changes).state)
         return _result(before, after, changed=bool(changes))
 
 

@@ -35,7 +35,7 @@ class ActionModule(SstpAction):
         if rras is None or rras.start == SERVICE_DISABLED:
             raise SstpError("Routing and Remote Access (RemoteAccess) is disabled on this host or not installed; configure and enable it before a restart.")
         plan = plan_restart(state, Limits(args["service_timeout"], args["settle_timeout"]))
-        after = state if self.check_mode else backend.apply(scope, state.state_id, plan.changes).state
+        after = state if self.check_mode else backend.apply(scope, state, plan.changes).state
         return {"changed": True, "plan": plan.describe(), "services": _states(after), "registry": registry_result(after)}
 
 

@@ -38,19 +38,20 @@ class ActionModule(SstpAction):
         ports = (clean_port(args["port"]),) if args["port"] is not None else ()
         scope = Scope(ports=ports, thumbprints=(thumbprint,), prove=(thumbprint,), prove_bound=True)
         state = backend.observe(scope)
-        if state.interrupted and not self.check_mode:
+        interrupted = state.interrupted
+        if interrupted and not self.check_mode:
             state = backend.recover(scope)
         certificate = _certificate(state, thumbprint, given if self.check_mode else None)
         wanted = Wanted(certificate, args["service_state"], Limits(args["service_timeout"], args["settle_timeout"]))
         plan = plan_rotation(state, wanted)
         if plan:
-            refuse(state, certificate, take_over=args["take_over"], staged=state.certificate(thumbprint) is not None)
+            refuse(state, certificate, plan, take_over=args["take_over"], staged=state.certificate(thumbprint) is not None)
         applied = self._apply(plan, backend, scope, state)
         after = applied.state if applied else predict(state, plan, certificate)
-        return rotation_result(state, after, plan, certificate, applied)
+        return rotation_result(state, after, plan, certificate, applied, recovered=interrupted)
 
     def _apply(self, plan: Plan, backend: Backend, scope: Scope, state: HostState) -> Applied | None:
-        return backend.apply(scope, state.state_id, plan.changes) if plan and not self.check_mode else None
+        return backend.apply(scope, state, plan.changes) if plan and not self.check_mode else None
 
 
 def _certificate(state: HostState, thumbprint: str, given: Certificate | None) -> Certificate:

@@ -56,7 +56,7 @@ class ActionModule(SstpAction):
             _refuse(state, endpoints, args, options, check_mode=self.check_mode)
         after = predict(state, plan)
         if plan and not self.check_mode:
-            after = backend.apply(scope, state.state_id, plan.changes).state
+            after = backend.apply(scope, state, plan.changes).state
         return _result(state, after, endpoints, changed=bool(plan))
 
 
@@ -72,7 +72,7 @@ def _options(args: dict[str, Any]) -> BindingOptions:
 def _refuse(state: HostState, endpoints: tuple[Endpoint, ...], args: dict[str, Any], options: BindingOptions, *, check_mode: bool) -> None:
     for endpoint in endpoints:
         if endpoint.family != "ip":
-            raise SstpError(f"The record of {endpoint} can be read but not changed: writing records by host name is not built yet.")
+            raise SstpError(f"The record of {endpoint} can be read but not changed: only records of an IP address and port can be written yet.")
     require_rights(state)
     require_ownership(state, endpoints, args["take_over"], options.app_id)
     if args["state"] == "present" and options.certificate_hash:

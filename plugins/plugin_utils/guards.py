@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .errors import SstpError
 from .inputs import Endpoint, pair
-from .names import SSTP_APP_ID, owner_of
+from .names import SERVICE_DISABLED, SSTP_APP_ID, owner_of
 from .state import HostState, StoredCertificate
 from .x509 import Certificate, fitness
 
@@ -41,6 +41,16 @@ def require_automatic_mode(state: HostState) -> None:
             "TLS is ended in front of this server (UseHttps is 0), so its hash must be that of the load balancer's certificate; "
             "rotating in this mode is not built yet: write the balancer's hash with rras.sstp.registry_hash and restart."
         )
+
+
+def require_restartable(state: HostState) -> None:
+    """A service that is disabled while it runs can be stopped, but not started again (1058)."""
+    for service in state.services:
+        if service.start == SERVICE_DISABLED and service.state != "stopped":
+            raise SstpError(
+                f"The service {service.name} runs although it is disabled, so it could not be started again after the change; "
+                "set its start mode to manual or automatic, or stop it for good, first."
+            )
 
 
 def require_fitness(certificate: Certificate, now: dt.datetime) -> None:
@@ -90,13 +100,16 @@ def users_of(state: HostState, thumbprint: str, store: str = "MY") -> list[str]:
         users += [
             f"the certificate {other.thumbprint}, which has the same private key"
             for other in state.certificates
-            if other is not stored and other.key is not None and _container(other) == _container(stored)
+            if other is not stored and _container(stored) is not None and _container(other) == _container(stored)
         ]
     return users
 
 
-def _container(stored: StoredCertificate) -> tuple[str | None, str | None]:
-    return (stored.key.provider, stored.key.container) if stored.key else (None, None)
+def _container(stored: StoredCertificate) -> tuple[str, str] | None:
+    """Provider and container of the key, in one spelling; None where they are not known."""
+    if stored.key is None or stored.key.container is None:
+        return None
+    return (stored.key.provider or "").lower(), stored.key.container.lower()
 
 
 def require_unused(state: HostState, thumbprint: str, successor: str | None) -> None:
@@ -104,7 +117,7 @@ def require_unused(state: HostState, thumbprint: str, successor: str | None) -> 
 
     successor: for check mode, the certificate that a rotation would by then have put in its place in SSTP's pair and hashes.
     """
-    users = users_of(state if successor is None else _as_rotated(state, thumbprint), thumbprint)
+    users = users_of(state if successor in (None, thumbprint) else _as_rotated(state, thumbprint), thumbprint)
     if users:
         raise SstpError(f"The certificate {thumbprint} was not removed, because it is still used: {'; '.join(users)}.", used_by=users)
 

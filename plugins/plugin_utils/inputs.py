@@ -72,13 +72,24 @@ def clean_port(port: int, what: str = "port") -> int:
     return port
 
 
+def clean_number(number: int, what: str, least: int) -> int:
+    """A number that is not too small, such as seconds or days."""
+    if number < least:
+        raise SstpError(f"{what} must be {least} or more, but {number} is not.")
+    return number
+
+
 def parse_endpoint(text: str) -> Endpoint:
-    """An Endpoint from 'ip:port', '[v6]:port' or 'host:port'."""
+    """An Endpoint from 'ip:port', '[v6]:port', 'host:port' or 'ccs:port'."""
     address, _, port = text.strip().rpartition(":")
     if not address or not port.isascii() or not port.isdecimal():
         raise SstpError(f"An endpoint is written 0.0.0.0:443, [::]:443 or vpn.example.com:443, but {text!r} is not.")
     number = clean_port(int(port), f"The port of endpoint {text!r}")
-    if address.startswith("[") and address.endswith("]"):
+    if address.lower() == "ccs":
+        return Endpoint("ccs", "0.0.0.0", number)
+    if address.startswith("[") != address.endswith("]"):
+        raise SstpError(f"The brackets of endpoint {text!r} are not a pair; write [::]:443.")
+    if address.startswith("["):
         address = address[1:-1]
     elif ":" in address:
         raise SstpError(f"The IPv6 address of endpoint {text!r} needs brackets: [{address}]:{port}.")

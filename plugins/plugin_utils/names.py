@@ -40,6 +40,9 @@ HARDWARE_PROVIDERS = (
 
 SERVICE_DISABLED = 4
 
+# CRYPT_MACHINE_KEYSET, NCRYPT_MACHINE_KEY_FLAG
+MACHINE_KEYSET = 0x20
+
 
 def owner_of(app_id: str) -> str:
     """The application behind an app_id as people call it, or the app_id itself."""

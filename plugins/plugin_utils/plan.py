@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .changes import Await, Change, DeleteValue, Plan, SetRecord, SetServices, SetValue, serves, service_is, value_is
-from .inputs import Endpoint, pair
+from .inputs import Endpoint, clean_number, pair
 from .names import PREDECESSORS_KEY, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_KEY, SSTP_SERVICE
 from .state import HostState, RegistryValue, Service, SslRecord
 from .x509 import Certificate
@@ -23,6 +23,10 @@ class Limits:
 
     service_timeout: int = 120
     settle_timeout: int = 30
+
+    def __post_init__(self) -> None:
+        clean_number(self.service_timeout, "service_timeout", 1)
+        clean_number(self.settle_timeout, "settle_timeout", 0)
 
 
 @dataclass(frozen=True)
@@ -103,14 +107,13 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
     thumbprint = wanted.certificate.thumbprint
     records = tuple(record for record in wanted_records(state, thumbprint) if record != state.record(record.endpoint))
     run_after = should_run(state, wanted.service_state)
-    rras = state.service(RRAS_SERVICE)
     if records or not hashes_are_right(state, wanted.certificate):
         changes = _stop(state, wanted.limits)
         changes += [SetRecord(record) for record in records]
-        changes += _derive_hashes(state, wanted, len(changes)) if run_after else _write_hashes(state, wanted.certificate)
+        changes += _derive_hashes(state, wanted, len(changes)) if run_after else _write_hashes(state, wanted)
         changes += _remember(state, records, thumbprint)
         return Plan(tuple(changes), restarts=run_after)
-    if run_after and rras is not None and rras.state != "running":
+    if run_after and not all(_runs(state, name) for name in (SSTP_SERVICE, RRAS_SERVICE)):
         settle = Await(_settled(state, wanted.certificate), wanted.limits.settle_timeout, required=True)
         return Plan((SetServices(_to_start(state), "running", wanted.limits.service_timeout), settle), restarts=True)
     return Plan()
@@ -151,11 +154,19 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
     return changes
 
 
-def _write_hashes(state: HostState, certificate: Certificate) -> list[Change]:
-    """For a service that is not going to be started now: nobody would derive them."""
+def _runs(state: HostState, name: str) -> bool:
+    service = state.service(name)
+    return service is not None and service.state == "running"
+
+
+def _write_hashes(state: HostState, wanted: Wanted) -> list[Change]:
+    """Where RRAS is not to run nobody is sure to derive them. What ran all the same is started again."""
+    certificate = wanted.certificate
     changes: list[Change] = [SetValue(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)]
     if state.sha1 is not None:
         changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", certificate.thumbprint))
+    if ran := tuple(reversed(stop_order(state.services))):
+        changes.append(SetServices(ran, "running", wanted.limits.service_timeout))
     return changes
 
 
@@ -186,9 +197,10 @@ def loopbacks(state: HostState) -> tuple[Endpoint, ...]:
     Not one that the host does not have, nor one that the IP listen list leaves out, nor one that a record of its own serves.
     """
     result = []
+    wildcards = ("0.0.0.0", "::")
     for served in state.served:
         code = (served.error or {}).get("code")
-        listed = not state.listen_only or served.endpoint.address in state.listen_only
+        listed = not state.listen_only or bool({served.endpoint.address, wildcards[":" in served.endpoint.address]} & set(state.listen_only))
         if code not in _NO_SUCH_ADDRESS and listed and state.record(served.endpoint) is None:
             result.append(served.endpoint)
     return tuple(result)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .guards import users_of
 from .inputs import Endpoint, pair
-from .names import SHA1_VALUE, SHA256_VALUE, owner_of
+from .names import MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, owner_of
 from .state import HostState, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
 from .x509 import Certificate
 
@@ -38,7 +38,7 @@ def record_result(record: SslRecord) -> dict[str, Any]:
 
 def stamp(moment: dt.datetime) -> str:
     """ISO 8601, UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def certificate_result(certificate: Certificate) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _key_result(key: PrivateKey | None) -> dict[str, Any]:
         "state": state,
         "provider": key.provider,
         "container": key.container,
-        "machine": bool(key.flags & 0x20),
+        "machine": bool(key.flags & MACHINE_KEYSET),
         "code": key.acquire_code,
     }
 

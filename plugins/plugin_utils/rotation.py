@@ -5,28 +5,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from .changes import DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
 from .errors import SstpError
-from .guards import require_automatic_mode, require_fitness, require_ownership, require_sstp, require_usable
+from .guards import require_automatic_mode, require_fitness, require_ownership, require_restartable, require_sstp, require_usable
 from .inputs import pair
 from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
-from .results import diff, predecessors_result, registry_result, rotation_diff, server_result
+from .results import diff, predecessors_result, rotation_diff, server_result
 from .state import HostState, RegistryValue
 from .windows import Applied
 from .x509 import Certificate
 
 
-def refuse(state: HostState, certificate: Certificate, *, take_over: bool, staged: bool) -> None:
+def refuse(state: HostState, certificate: Certificate, plan: Plan, *, take_over: bool, staged: bool) -> None:
     """Raise SstpError for the first thing that stands against rotating to the certificate; staged: it is in the store."""
     require_sstp(state)
     require_automatic_mode(state)
+    require_restartable(state)
     require_fitness(certificate, state.time)
     if staged:
         require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
-    require_ownership(state, pair(state.port), take_over)
+    require_ownership(state, [change.record.endpoint for change in plan.changes if isinstance(change, SetRecord)], take_over)
 
 
 def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, plan: Plan, *, take_over: bool) -> str | None:
@@ -35,7 +36,7 @@ def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, 
         if certificate is None:
             require_usable(None, thumbprint)
         elif plan:
-            refuse(state, certificate, take_over=take_over, staged=False)
+            refuse(state, certificate, plan, take_over=take_over, staged=False)
         else:
             require_fitness(certificate, state.time)
     except SstpError as error:
@@ -78,16 +79,21 @@ def _derived(state: HostState, certificate: Certificate) -> dict[str, RegistryVa
     return values
 
 
-def rotation_result(before: HostState, after: HostState, plan: Plan, certificate: Certificate, applied: Applied | None) -> dict[str, Any]:
-    """The result of rotate; the same keys whether it ran, was predicted, or had nothing to do."""
-    previous = sorted({r.certificate_hash for r in before.pair if r and r.certificate_hash != certificate.thumbprint})
+def rotation_result(
+    before: HostState, after: HostState, plan: Plan, certificate: Certificate, applied: Applied | None, *, recovered: bool = False
+) -> dict[str, Any]:
+    """The result of rotate; the same keys whether it ran, was predicted, or had nothing to do.
+
+    recovered: an interrupted change was taken back first, or would be; before is what came of that.
+    """
+    previous = sorted({r.certificate_hash for r in before.pair if r} - {certificate.thumbprint, ""})
     return {
-        "changed": bool(plan),
+        "changed": bool(plan) or recovered,
         "thumbprint": certificate.thumbprint,
         "sha256": certificate.sha256,
         "previous_certificate_hashes": previous,
         "restarted": plan.restarts,
-        "plan": plan.describe(),
+        "plan": (["take back an interrupted change"] if recovered else []) + plan.describe(),
         "predecessors": predecessors_result(after),
         "snapshot": snapshot(before),
         "evidence": evidence(after, applied),
@@ -103,7 +109,7 @@ def snapshot(state: HostState) -> dict[str, Any]:
         "time": state.host.get("time"),
         "port": state.port,
         "records": [record_to_wire(record) for record in state.pair if record],
-        "registry": registry_result(state),
+        "registry": {name: asdict(value) for name in (SHA256_VALUE, SHA1_VALUE) if (value := state.parameter(name))},
         "services": {service.name: service.state for service in state.services},
     }
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .inputs import Endpoint, pair
-from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, owner_of
+from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
 from .plan import loopbacks
 from .state import HostState, RegistryValue, SslRecord, StoredCertificate
 from .x509 import Certificate, fitness
@@ -20,7 +20,10 @@ _ROTATE = "rotate the certificate (rras.sstp.rotate)"
 
 @dataclass(frozen=True)
 class Finding:
-    """event is the RasSstp event that it leads to, or None; repairable: rotating to a fit certificate heals it."""
+    """event is the RasSstp event that it leads to, or None.
+
+    repairable: a rotation heals it with the certificate at hand; the others first need something else, such as a new certificate.
+    """
 
     id: str
     severity: str
@@ -142,7 +145,7 @@ def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
     else:
         actual = "a key of another certificate"
     remedy = "import the certificate again from its PFX, or rotate to another"
-    yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy, False)
+    yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy)
 
 
 def _show(value: RegistryValue) -> str:
@@ -200,6 +203,9 @@ def _services(state: HostState) -> Iterator[Finding]:
         yield Finding("rras_disabled", "warning", RRAS_SERVICE, "running", "disabled", None, remedy, False)
     elif rras.state != "running":
         yield Finding("rras_stopped", "error", RRAS_SERVICE, "running", rras.state, None, "start it; rras.sstp.rotate does so")
+    elif (sstp := state.service(SSTP_SERVICE)) is not None and sstp.state != "running":
+        remedy = "RRAS runs without it, so start it; rras.sstp.rotate does so"
+        yield Finding("sstp_stopped", "error", SSTP_SERVICE, "running", sstp.state, 22, remedy)
 
 
 def _served(state: HostState) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -203,7 +204,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
 
 def _read_record(fact: Mapping[str, Any]) -> SslRecord:
     return SslRecord(
-        endpoint=Endpoint(str(fact["family"]), str(fact["address"]), int(fact["port"]), fact.get("host")),
+        endpoint=_read_endpoint(fact),
         certificate_hash=str(fact["certificate_hash"]),
         app_id=str(fact["app_id"]).lower(),
         certificate_store_name=fact["certificate_store_name"],
@@ -214,6 +215,13 @@ def _read_record(fact: Mapping[str, Any]) -> SslRecord:
         ctl_store_name=fact["ctl_store_name"],
         flags=int(fact["flags"]),
     )
+
+
+def _read_endpoint(fact: Mapping[str, Any]) -> Endpoint:
+    """In the spelling that parse_endpoint gives, whatever the host's .NET and the owner of the record have made of it."""
+    host = fact.get("host")
+    address = str(ipaddress.ip_address(str(fact["address"])))
+    return Endpoint(str(fact["family"]), address, int(fact["port"]), None if host is None else str(host).lower())
 
 
 def _read_values(facts: Mapping[str, Any] | None) -> dict[str, RegistryValue] | None:

@@ -31,6 +31,9 @@ _CODES = {
 }
 
 
+_LOCKED = "Another run is changing this host at the moment, so nothing was touched; try again when it has ended."
+
+
 @dataclass(frozen=True)
 class Scope:
     """What an observation is about. facets None: all. prove: thumbprints whose keys must sign; prove_bound: those of the ports too."""
@@ -80,25 +83,31 @@ class Backend:
         result = self._run({"operation": "observe", **scope.to_options()}, challenge)
         return _state(result, challenge)
 
-    def apply(self, scope: Scope, state_id: str, changes: Sequence[Change], secret: Secret | None = None) -> Applied:
-        """Carry out the changes if the host is still as state_id says. Raises SstpError; what was done is undone then."""
+    def apply(self, scope: Scope, state: HostState, changes: Sequence[Change], secret: Secret | None = None) -> Applied:
+        """Carry out the changes if the host is still as it was in that state. Raises SstpError; what was done is undone then."""
         challenge = secrets.token_bytes(32)
         options = {
             "operation": "apply",
-            "expect": state_id,
+            "expect": state.state_id,
             "changes": [change.to_wire() for change in changes],
             **scope.to_options(),
         }
         if secret is not None:
             options |= {"pfx": secret.pfx, "pfx_password": secret.password}
         result = self._run(options, challenge)
+        after = _state(result, challenge)
+        if result["outcome"] == "conflict":
+            differences = "; ".join(differing(state, after, scope.thumbprints)) or "it cannot be told what"
+            raise ConflictError(f"The host has changed since it was looked at ({differences}), so nothing was touched; run again.")
         _raise_unless_applied(result, changes)
-        return Applied(_state(result, challenge), tuple(result["changes"]))
+        return Applied(after, tuple(result["changes"]))
 
     def recover(self, scope: Scope) -> HostState:
         """Take back what an interrupted transaction has left half done."""
         challenge = secrets.token_bytes(32)
         result = self._run({"operation": "apply", "recover": True, **scope.to_options()}, challenge)
+        if result["outcome"] == "locked":
+            raise SstpError(_LOCKED)
         if result["outcome"] != "recovered":
             raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **_evidence(result))
         return _state(result, challenge)
@@ -106,12 +115,37 @@ class Backend:
     def _run(self, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:
         result = self._call({**options, "challenge": base64.b64encode(challenge).decode()})
         if result.get("failed") or "facts" not in result:
-            raise SstpError(_sentence(result))
+            raise _unreadable(result)
         return result
 
 
 def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
     return read_state(result["facts"], str(result["state_id"]), challenge)
+
+
+def differing(before: HostState, after: HostState, thumbprints: Sequence[str]) -> list[str]:
+    """What makes the state_id of two states differ, as phrases: records of the ports, values of SstpSvc, the named certificates."""
+    keys = dict.fromkeys(r.endpoint for r in (*before.records, *after.records) if r.endpoint.port in before.ports)
+    phrases = [f"the record of {key}" for key in keys if before.record(key) != after.record(key)]
+    names = dict.fromkeys((*(before.parameters or {}), *(after.parameters or {})))
+    phrases += [f"the value {name}" for name in names if before.parameter(name) != after.parameter(name)]
+    stored = dict.fromkeys((c.thumbprint, c.store) for c in (*before.certificates, *after.certificates) if c.thumbprint in thumbprints)
+    return phrases + [f"the certificate {t}" for t, s in stored if _identity(before, t, s) != _identity(after, t, s)]
+
+
+def _identity(state: HostState, thumbprint: str, store: str) -> tuple[str, str | None] | None:
+    stored = state.certificate(thumbprint, store)
+    return None if stored is None else (thumbprint, stored.key.container if stored.key else None)
+
+
+def _unreadable(result: Mapping[str, Any]) -> SstpError:
+    """The host could not be read; where that was after changes, what they came to must not get lost."""
+    sentence = _sentence(result)
+    changed = any(step.get("changed") for step in result.get("changes") or ())
+    if not changed:
+        return SstpError(sentence)
+    facts = {name: result[name] for name in ("changes", "failure", "undone", "not_undone") if name in result}
+    return SstpError(f"Changes were made ({result.get('outcome')}), but what came of them is not known. {sentence}", **{"changed": True, **facts})
 
 
 def _sentence(result: Mapping[str, Any]) -> str:
@@ -136,12 +170,10 @@ def _raise_unless_applied(result: Mapping[str, Any], changes: Sequence[Change]) 
     outcome = result["outcome"]
     if outcome == "applied":
         return
-    if outcome == "conflict":
-        raise ConflictError("The host has changed since it was looked at, so nothing was touched; run again.")
     if outcome == "interrupted":
         raise SstpError("The host carries the journal of an interrupted change, so nothing was touched; run rras.sstp.rotate, which takes it back first.")
     if outcome == "locked":
-        raise SstpError("Another run is changing this host at the moment, so nothing was touched; try again when it has ended.")
+        raise SstpError(_LOCKED)
     failure = result["failure"]
     step = changes[int(failure["index"])].describe()
     stuck = _list_stuck(result)
@@ -154,4 +186,4 @@ def _list_stuck(result: Mapping[str, Any]) -> str:
 
 
 def _evidence(result: Mapping[str, Any]) -> dict[str, object]:
-    return {name: result[name] for name in ("failure", "undone", "not_undone")}
+    return {"changed": bool(result["not_undone"]), **{name: result[name] for name in ("failure", "undone", "not_undone")}}

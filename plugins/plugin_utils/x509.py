@@ -26,6 +26,8 @@ from .names import EKU_ANY_PURPOSE, EKU_SERVER_AUTHENTICATION
 _FIRST_BUILD_WITH_AES = 17763
 # The password is random and 256 bits long, and lives for one call: stretching it further gains nothing.
 _KDF_ROUNDS = 2048
+# Days: more is as good as for ever, and near what a timedelta takes.
+_A_MILLION = 1_000_000
 
 
 ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -90,7 +92,7 @@ def read_certificate(der: bytes) -> Certificate:
             eku=_eku(parsed),
             names=_names(parsed),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
         raise SstpError(f"The data is not a readable X.509 certificate ({error}).") from None
 
 
@@ -122,7 +124,7 @@ def _eku(parsed: x509.Certificate) -> tuple[str, ...] | None:
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType):
         return ()
     dns = extension.value.get_values_for_type(x509.DNSName)
     return (*dns, *(str(ip) for ip in extension.value.get_values_for_type(x509.IPAddress)))
@@ -156,14 +158,14 @@ def load_pfx(data: bytes, password: str | None, source: str) -> Candidate:
 
 
 def _decrypt_pfx(data: bytes, password: str | None, source: str) -> tuple[object, x509.Certificate | None, list[x509.Certificate]]:
-    attempts = [password.encode("utf-8")] if password else [None, b""]
+    attempts = [password] if password else [None, ""]
     reason: Exception | None = None
     for attempt in attempts:
         try:
-            return pkcs12.load_key_and_certificates(data, attempt)
+            return pkcs12.load_key_and_certificates(data, None if attempt is None else attempt.encode("utf-8"))
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             reason = error
-    if "password" in str(reason).lower() or "mac" in str(reason).lower():
+    if isinstance(reason, UnicodeEncodeError) or "password" in str(reason).lower() or "mac" in str(reason).lower():
         given = "the password given" if password else "no password"
         raise SstpError(f"The PFX {source} cannot be opened with {given}; check pfx_password.")
     raise SstpError(f"The file {source} is not a readable PFX (PKCS #12); export the certificate with its private key as PFX.")
@@ -193,9 +195,9 @@ def fitness(certificate: Certificate, now: dt.datetime, expiry_days: int = 0) ->
         problems.append(Problem("eku_unfit", "error", sentence, ", ".join(certificate.eku)))
     if now >= certificate.not_after:
         problems.append(Problem("certificate_expired", "error", f"has expired on {certificate.not_after:%Y-%m-%d}; renew it", _stamp(certificate.not_after)))
-    elif now + dt.timedelta(days=expiry_days) >= certificate.not_after:
+    elif certificate.not_after - now <= dt.timedelta(days=min(expiry_days, _A_MILLION)):
         days = (certificate.not_after - now).days
-        problems.append(Problem("certificate_expiring", "warning", f"expires in {days} days; renew it", _stamp(certificate.not_after)))
+        problems.append(Problem("certificate_expiring", "warning", f"expires in {days} day{'s' if days != 1 else ''}; renew it", _stamp(certificate.not_after)))
     if now < certificate.not_before:
         sentence = f"is not valid before {_stamp(certificate.not_before)}; wait, or set the clock right"
         problems.append(Problem("certificate_not_yet_valid", "error", sentence, _stamp(certificate.not_before)))
@@ -206,9 +208,15 @@ def _stamp(moment: dt.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def signature_is_valid(certificate: Certificate, algorithm: str, signature: bytes, signed: bytes) -> bool:
-    """Did the private key of this certificate make the signature? Algorithms: rsa-sha256, rsa-sha1, ecdsa-sha256."""
-    key = certificate.parsed.public_key()
+def signature_is_valid(certificate: Certificate, algorithm: str, signature: bytes, signed: bytes) -> bool | None:
+    """Did the private key of this certificate make the signature? Algorithms: rsa-sha256, rsa-sha1, ecdsa-sha256.
+
+    None where the certificate's public key cannot be read here, so that nothing can be said.
+    """
+    try:
+        key = certificate.parsed.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
     try:
         if isinstance(key, rsa.RSAPublicKey) and algorithm in ("rsa-sha256", "rsa-sha1"):
             digest = hashes.SHA256() if algorithm == "rsa-sha256" else hashes.SHA1()
@@ -219,6 +227,6 @@ def signature_is_valid(certificate: Certificate, algorithm: str, signature: byte
             key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
         else:
             return False
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):
         return False
     return True

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 from conftest import REPOSITORY, Site
 from lab import judge
 
@@ -75,3 +77,20 @@ def test_the_steps_of_event_21_run_as_they_stand(site: Site) -> None:
     site.controller.playbook(REPOSITORY / "docs" / "event21.yml", variables=variables).succeeded()
     assert judge.working(site.host.state()) == []
     assert thumbprints(site) == {site.new.thumbprint.upper()}
+
+
+def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
+    """ECDSA is what Wine cannot do, and it must say so rather than claim it."""
+    before = site.host.digest()
+    variables = {"target": "all", "selftest_port": 44399, "dest": str(site.controller.folder)}
+    run = site.controller.playbook("rras.sstp.selftest", variables=variables).succeeded()
+    assert site.host.digest() == before
+    facts = json.loads((site.controller.folder / "selftest-vpn01.json").read_text())["facts"]
+    assert facts["rsa_key_signs"]["state"] == "proven", run.output
+    assert isinstance(facts["ecdsa_key_signs"], str)
+    assert facts["record_is_given_back_as_set"] is True
+    assert facts["httpupdate_is_there_and_atomic"] is True
+    assert (facts["uncommon_settings_are_kept"], facts["unknown_flag_bit_is_taken"]) == ("applied", "applied")
+    assert facts["missing_certificate_gives"] == 1312
+    assert facts["failed_transaction_is_undone"] is True
+    assert facts["nothing_is_left"] is True

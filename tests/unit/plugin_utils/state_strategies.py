@@ -18,7 +18,7 @@ OLD, NEW, OTHER = certificate_factory.old(), certificate_factory.new(), certific
 NO_SUCH_THUMBPRINT = "00112233445566778899AABBCCDDEEFF00112233"
 
 dwords = st.integers(0, 2**32 - 1)
-texts = st.none() | st.text(max_size=8)
+texts = st.sampled_from([None, "", "issuers", "\u00dcbung"])
 
 # NEW is often chosen, so that right and nearly right states are not rare.
 thumbprints = st.sampled_from([NEW.thumbprint] * 4 + [OLD.thumbprint, OTHER.thumbprint, NO_SUCH_THUMBPRINT, ""])

@@ -10,6 +10,7 @@ import dataclasses
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Await, DeleteValue, SetRecord, SetServices, SetValue
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY, SSTP_APP_ID, SSTP_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import (
@@ -243,6 +244,12 @@ def test_limits_are_passed_on():
     plan = plan_rotation(healthy(), Wanted(NEW.certificate, limits=Limits(service_timeout=7, settle_timeout=9)))
     assert {change.timeout for change in changes(plan, SetServices)} == {7}
     assert {change.timeout for change in changes(plan, Await)} == {9}
+
+
+@pytest.mark.parametrize(("service_timeout", "settle_timeout"), [(0, 30), (-1, 30), (120, -1)])
+def test_limits_that_make_no_sense_are_refused(service_timeout, settle_timeout):
+    with pytest.raises(SstpError, match="timeout must be [01] or more"):
+        Limits(service_timeout, settle_timeout)
 
 
 # --- the predecessor is noted ---

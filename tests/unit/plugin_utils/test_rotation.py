@@ -11,7 +11,7 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refuse
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Policy, judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
 from certificate_factory import CLIENT_AUTHENTICATION, issue
@@ -184,15 +184,6 @@ def test_after_a_rotation_there_is_nothing_to_repair(state):
     "state",
     [
         pytest.param(
-            dataclasses.replace(healthy(), interrupted=True),
-            id="journal",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="DEFECT: rotation_interrupted is repairable, but a plan on the interrupted state is empty",
-            ),
-        ),
-        pytest.param(
             with_certificates(healthy()),
             id="wanted certificate bound, but not in the store",
             marks=pytest.mark.xfail(
@@ -211,3 +202,11 @@ def test_after_a_rotation_there_is_nothing_to_repair(state):
 )
 def test_audit_and_rotation_agree_about(state):
     assert bool(repairable(state, OLD)) == bool(rotate(state, OLD))
+
+
+def test_an_interrupted_change_is_something_to_repair_and_to_do():
+    state = dataclasses.replace(healthy(), interrupted=True)
+    assert repairable(state, OLD) == ["rotation_interrupted journal"]
+    result = rotation_result(state, state, rotate(state, OLD), OLD.certificate, None, recovered=True)
+    assert result["changed"] is True
+    assert result["plan"] == ["take back an interrupted change"]

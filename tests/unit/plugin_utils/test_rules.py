@@ -85,6 +85,7 @@ def only(state, **policy):
         pytest.param(bound_to(issue(eku=(CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION))), id="client and server"),
         pytest.param(with_served(healthy(), Served(LOOPBACK_V4, OLD.certificate, None), Served(LOOPBACK_V6, None, {"code": 10049})), id="no IPv6"),
         pytest.param(with_served(healthy()), id="not looked at"),
+        pytest.param(with_service(healthy(), "RemoteAccess", start=4), id="RRAS disabled, but running"),
     ],
 )
 def test_nothing_is_found(state):
@@ -143,6 +144,15 @@ RULES = [
         id="host name with another certificate",
     ),
     pytest.param(with_more_records(healthy(), record(CCS, "")), "binding_hidden", "error", None, "ccs:443", False, id="central certificate store"),
+    pytest.param(
+        with_more_records(healthy(), record(CCS, OLD.thumbprint)),
+        "binding_hidden",
+        "error",
+        None,
+        "ccs:443",
+        False,
+        id="central certificate store with a hash all the same",
+    ),
     pytest.param(with_certificates(healthy(), stored(NEW)), "certificate_missing", "error", 21, BOUND, True, id="bound certificate not in the store"),
     pytest.param(with_certificates(healthy(), stored(OLD)), "key_unusable", "error", 12, f"{BOUND} ({OLD.thumbprint})", False, id="no private key"),
     pytest.param(

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConflictError, SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope, Secret, explain
-from host_factory import V4, V6, healthy_facts, key_fact, stored_fact
+from host_factory import V4, V6, healthy, healthy_facts, key_fact, record_fact, stored_fact
 
 NEW = certificate_factory.new()
 SCOPE = Scope(ports=(443,), thumbprints=(NEW.thumbprint,), prove=(NEW.thumbprint,), prove_bound=True)
@@ -50,7 +50,7 @@ def failed(not_undone=()):
 
 def apply(answer, secret=None):
     script = Script(answer)
-    return Backend(script).apply(SCOPE, "state-1", CHANGES, secret), script.calls[0]
+    return Backend(script).apply(SCOPE, healthy(), CHANGES, secret), script.calls[0]
 
 
 # --- observe ---
@@ -93,7 +93,7 @@ def test_every_call_has_a_challenge_of_its_own():
     backend = Backend(script)
     backend.observe(SCOPE)
     backend.observe(SCOPE)
-    backend.apply(SCOPE, "state-1", CHANGES)
+    backend.apply(SCOPE, healthy(), CHANGES)
     backend.recover(SCOPE)
     challenges = [base64.b64decode(options["challenge"]) for options in script.calls]
     assert len(set(challenges)) == 4
@@ -151,9 +151,48 @@ def test_a_secret_shows_nothing():
     assert f"{Secret('cGZ4', 'one-time')}" == "Secret()"
 
 
-def test_a_conflict_touches_nothing():
-    with pytest.raises(ConflictError, match="has changed since it was looked at, so nothing was touched; run again"):
-        apply(seen(outcome="conflict", changes=[], failure=None, undone=[], not_undone=[]))
+def conflict(facts):
+    return seen(outcome="conflict", changes=[], failure=None, undone=[], not_undone=[], facts=facts)
+
+
+def another_hash():
+    facts = healthy_facts()
+    facts["sstp"]["parameters"]["SHA256CertificateHash"]["data"] = NEW.sha256
+    return facts
+
+
+def another_record():
+    facts = healthy_facts()
+    facts["http"]["records"][1] = record_fact("::", NEW.thumbprint)
+    return facts
+
+
+def one_record_less():
+    facts = healthy_facts()
+    del facts["http"]["records"][0]
+    return facts
+
+
+def one_certificate_less():
+    facts = healthy_facts()
+    del facts["stores"]["MY"][1]
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "difference"),
+    [
+        pytest.param(another_hash(), "the value SHA256CertificateHash", id="hash"),
+        pytest.param(another_record(), "the record of [::]:443", id="record changed"),
+        pytest.param(one_record_less(), "the record of 0.0.0.0:443", id="record gone"),
+        pytest.param(one_certificate_less(), f"the certificate {NEW.thumbprint}", id="certificate gone"),
+        pytest.param(healthy_facts(), "it cannot be told what", id="unknown"),
+    ],
+)
+def test_a_conflict_touches_nothing_and_says_what_differs(facts, difference):
+    with pytest.raises(ConflictError) as caught:
+        apply(conflict(facts))
+    assert str(caught.value) == f"The host has changed since it was looked at ({difference}), so nothing was touched; run again."
 
 
 @pytest.mark.parametrize(
@@ -179,6 +218,7 @@ def test_a_failed_change_that_was_undone():
     assert caught.value.facts["failure"]["index"] == 1
     assert caught.value.facts["undone"] == [{"index": 0, "kind": "set_ssl_record"}]
     assert caught.value.facts["not_undone"] == []
+    assert caught.value.facts["changed"] is False
 
 
 def test_a_failed_change_that_could_not_be_undone():
@@ -186,6 +226,7 @@ def test_a_failed_change_that_could_not_be_undone():
     with pytest.raises(SstpError, match=r"what could not be undone: set_ssl_record \(the certificate cannot be used.*gave 1312\]\)\.$") as caught:
         apply(failed([stuck]))
     assert caught.value.facts["not_undone"] == [stuck]
+    assert caught.value.facts["changed"] is True
 
 
 def test_a_host_that_cannot_be_read_after_a_change():

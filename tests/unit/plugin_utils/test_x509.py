@@ -72,7 +72,7 @@ def test_pem_after_text_is_found():
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"not a certificate", certificate_factory.new().der[:-1], certificate_factory.new().der + b"\0"])
 def test_der_that_is_none_is_refused(data):
-    with pytest.raises(SstpError, match="not a readable X.509 certificate"):
+    with pytest.raises(SstpError, match=r"not a readable X.509 certificate"):
         load_certificate(data)
 
 

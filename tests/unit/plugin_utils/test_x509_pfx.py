@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
@@ -18,6 +20,22 @@ AES_256_CBC = bytes.fromhex("060960864801650304012a")
 TRIPLE_DES = bytes.fromhex("060a2a864886f70d010c0103")
 SHA_1 = bytes.fromhex("06052b0e03021a")
 SHA_256 = bytes.fromhex("0609608648016503040201")
+
+# openssl pkcs12 -export -passout pass: with a throw-away key; cryptography itself makes no PFX with an empty password.
+EMPTY_PASSWORD = """
+    MIIEDAIBAzCCA8IGCSqGSIb3DQEHAaCCA7MEggOvMIIDqzCCAmIGCSqGSIb3DQEHBqCCAlMwggJPAgEAMIICSAYJKoZIhvcNAQcBMFcGCSqGSIb3DQEFDTBK
+    MCkGCSqGSIb3DQEFDDAcBAhl9z9ZWYq+ggICCAAwDAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEHqu5Xd2ByXNY6D/80n/O4OAggHg0NqkPVmJxPmD4S+S
+    Rk/wOZjW7gfzxkuoU3TzrcrxLAOVzlZfjO8B2A3C8C7kpwCn/EDxudIrL17c99+IbrowX/Tq3N716DqA799XUa2TtXETj5qIA1hM+mCXOGd49upLOckVwQbp
+    Hy9rjtL8vPLEjtj1IRZVLew/GDcHpBNG5l9C9gkDyxxKlD2LajvhCJzMdt/olgy8zToC4gV1O/R4b3G7//My1YkaMGU7qMhN4bpV1SdkCZ8AM/iCaetAPqrm
+    pQmZsRSwFJ2nnzKviyKD/bm7cPBrEcDWe3JhUF5PAvx/eVJQQw+8b3w92NkcAf+a7phU7Zn8CIKUXxGK53ee1jdLTOd1SpPtnjAZb0Rd6UjX3RXk4JdhvWVq
+    odYUNtPUqAW3KyatBC9/nFV+q4aNuhg388dJoXqg83s4L/iJgEAO6N/pI8g0uLVgOrEW6xChPJ1CuKuH/gIOhfM5ZTGwoLxQSfwWUzCxQOJYMUl/oRLLCtdN
+    0R6uIlft7jNzjLgxQ0qzYcOEBI4H1V5Acv8BfK4uxLl/FCDWdfYR53SYvVeC8msM5lluNDs0bSHOh5wEgy2D5nplXAjsDenz/AJ72hgKf0Ttiwg+8f9ZAMAZ
+    1OfDZQnGExc62Xx+Zo8FNriCMIIBQQYJKoZIhvcNAQcBoIIBMgSCAS4wggEqMIIBJgYLKoZIhvcNAQwKAQKgge8wgewwVwYJKoZIhvcNAQUNMEowKQYJKoZI
+    hvcNAQUMMBwECIGs4zTX/T+OAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQcIiN+TQM/p1+fPwF2INS0ASBkNwELsopMNg7rwvu6Aw548i/R4oN
+    XshZo6NQSma98VW/IhI01uYGDryjH2lXNmr9Ie1O2Ov9A+j+dw+JHXUPYkFysOcgr8SCdHD20RfhydQpYnl/rt1X7ywEQBM+JRcjrA59Nrdk0ktj7jbtlEoG
+    ebRIk9lwjkl8Ma5P1CWfzQhD5Z+hwbN701Uxsa7diEa4STElMCMGCSqGSIb3DQEJFTEWBBR5pbkXBekZJGpFiZkJuqXDVe9mCzBBMDEwDQYJYIZIAWUDBAIB
+    BQAEINzptYPd7eSbRbbLxPeWw8gp3izumfmZyW8kyDHY7fpjBAiDLnGim88KnwICCAA=
+"""
 
 SERVER_2016, SERVER_2019, SERVER_2022 = 14393, 17763, 20348
 
@@ -35,6 +53,11 @@ def test_a_pfx_is_opened(password, old):
 @pytest.mark.parametrize("password", [None, ""])
 def test_no_password_and_an_empty_one_are_the_same(password):
     assert load_pfx(certificate_factory.new().pfx(None), password, "vpn.pfx").certificate == certificate_factory.new().certificate
+
+
+@pytest.mark.parametrize("password", [None, ""])
+def test_a_pfx_that_openssl_protected_with_an_empty_password_is_opened(password):
+    assert load_pfx(base64.b64decode(EMPTY_PASSWORD), password, "vpn.pfx").certificate.subject == "CN=empty"
 
 
 def test_an_rsa_key_is_opened():
@@ -73,7 +96,7 @@ def test_a_wrong_password_is_not_shown():
 
 
 def test_a_pfx_without_a_key_is_refused():
-    with pytest.raises(SstpError, match="The PFX vpn.pfx has no private key; export the certificate again together with"):
+    with pytest.raises(SstpError, match=r"The PFX vpn.pfx has no private key; export the certificate again together with"):
         load_pfx(certificate_factory.new().pfx("secret", with_key=False), "secret", "vpn.pfx")
 
 
