@@ -30,6 +30,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public const uint CERT_STORE_OPEN_EXISTING_FLAG = 0x00004000;
         public const uint CERT_STORE_READONLY_FLAG = 0x00008000;
         public const uint CERT_STORE_ADD_REPLACE_EXISTING = 3;
+        public const uint CERT_STORE_CTRL_COMMIT = 3;
         public const uint CERT_FIND_SHA1_HASH = 0x00010000;
         public const uint CERT_KEY_PROV_INFO_PROP_ID = 2;
         public const uint CERT_FRIENDLY_NAME_PROP_ID = 11;
@@ -87,6 +88,9 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
 
         [DllImport("crypt32.dll", SetLastError = true)]
         public static extern bool CertCloseStore(IntPtr store, uint flags);
+
+        [DllImport("crypt32.dll", SetLastError = true)]
+        public static extern bool CertControlStore(IntPtr store, uint flags, uint type, IntPtr parameter);
 
         [DllImport("crypt32.dll", SetLastError = true)]
         public static extern IntPtr CertEnumCertificatesInStore(IntPtr store, IntPtr previous);
@@ -299,21 +303,23 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         // The private key first, so that a failure leaves the certificate by which one can try again.
         public void Delete(byte[] hash, bool withKey)
         {
-            WithContext(hash, delegate(IntPtr context)
+            KeyLocation key = WithContext<KeyLocation>(hash, ReadKeyLocation);
+            if (withKey && key != null)
             {
-                KeyLocation key = withKey ? ReadKeyLocation(context) : null;
-                if (key != null)
-                {
-                    DeleteKey(key);
-                }
-                // Frees the context that it is given, so it gets a second reference.
-                IntPtr own = Find(hash);
-                if (own != IntPtr.Zero && !NativeMethods.CertDeleteCertificateFromStore(own))
-                {
-                    throw new CertificateException("CertDeleteCertificateFromStore", Marshal.GetLastWin32Error());
-                }
-                return true;
-            });
+                DeleteKey(key);
+            }
+            // CertDeleteCertificateFromStore frees the context, also when it fails.
+            if (!NativeMethods.CertDeleteCertificateFromStore(Find(hash)))
+            {
+                throw new CertificateException("CertDeleteCertificateFromStore", Marshal.GetLastWin32Error());
+            }
+            Commit();
+        }
+
+        // Stores may keep changes until they are closed. One that does not answers with an error, and has written already.
+        private void Commit()
+        {
+            NativeMethods.CertControlStore(_store, 0, NativeMethods.CERT_STORE_CTRL_COMMIT, IntPtr.Zero);
         }
 
         private void AddOrDropKey(IntPtr context, string friendlyName)
@@ -328,6 +334,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
                 {
                     throw new CertificateException("CertAddCertificateContextToStore", Marshal.GetLastWin32Error());
                 }
+                Commit();
             }
             catch (CertificateException)
             {

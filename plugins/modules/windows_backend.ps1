@@ -587,9 +587,11 @@ function Invoke-Change {
             Invoke-WithStore -Name $Change['store'] -Writable -Script {
                 param ($store) $store.Import($pfx, $module.Params.pfx_password, $hash, [bool]$Change['exportable'], [string]$Change['friendly_name'])
             }
+            if (-not (Test-Certificate $Change)) { throw 'Windows imported the certificate, but it is not in the store.' }
         }
         'delete_certificate' {
             Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Delete((ConvertFrom-Hex $Change['thumbprint']), [bool]$Change['with_key']) }
+            if (Test-Certificate $Change) { throw 'Windows deleted the certificate, but it is still in the store.' }
         }
         'services' { Invoke-Service $Change }
         'await' { Invoke-Await $Change }

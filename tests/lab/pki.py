@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     KeySerializationEncryption,
     NoEncryption,
+    NoEncryption,
     PrivateFormat,
     pkcs12,
 )
@@ -81,16 +82,15 @@ class Issued:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
     def pfx(self, password: str, *, legacy: bool = False, with_key: bool = True) -> bytes:
-        """PKCS#12; legacy: 3DES with SHA-1, which old Windows builds want. An empty password is allowed."""
+        """PKCS#12; legacy: 3DES with SHA-1, which old Windows builds want. An empty password: not encrypted at all."""
         builder = PrivateFormat.PKCS12.encryption_builder()
         if legacy:
             builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())
         else:
             builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
         key = self.key if with_key else None
-        return pkcs12.serialize_key_and_certificates(
-            b"lab", key, self.certificate, self.chain or None, builder.build(password.encode())
-        )
+        encryption = builder.build(password.encode()) if password else NoEncryption()
+        return pkcs12.serialize_key_and_certificates(b"lab", key, self.certificate, self.chain or None, encryption)
 
 
 def _now() -> datetime.datetime:
