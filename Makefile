@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := build/venv
 BIN := $(VENV)/bin
 COLLECTION := build/ansible_collections/rras/sstp
-PARTS := galaxy.yml README.md LICENSE meta plugins roles playbooks docs
+PARTS := galaxy.yml README.md CHANGELOG.md LICENSE requirements.txt meta plugins roles playbooks docs
 WORKERS ?= 2
 
 .PHONY: all demo test lint unit e2e collection clean

@@ -30,12 +30,12 @@ options:
 options:
   service_timeout:
     description:
-      - How many seconds each service may take to stop or to start.
+      - How many seconds each service may take to stop or to start. It must be V(1) or more.
     type: int
     default: 120
   settle_timeout:
     description:
-      - How many seconds to wait, after the services have been started, until everything that is waited for holds.
+      - How many seconds to wait, after the services have been started, until everything that is waited for holds. It must be V(0) or more.
     type: int
     default: 30
 """

@@ -26,13 +26,13 @@ options:
     type: str
   take_over:
     description:
-      - Whether the rotation that RV(candidate) tells about may change a record that belongs to another application. The audit itself changes
-        nothing.
+      - Whether the rotation that RV(candidate) tells about may change a record that belongs to another application. A record that it leaves as
+        it is does not matter. The audit itself changes nothing.
     type: bool
     default: false
   expiry_days:
     description:
-      - A bound certificate that expires within so many days is a finding.
+      - A bound certificate that expires within so many days is a finding. It must be V(0) or more.
     type: int
     default: 30
   fail_on:
@@ -101,7 +101,8 @@ findings:
           V(certificate_expiring), V(certificate_not_yet_valid)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."
-        - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(served_nothing), V(served_different)."
+        - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped), V(served_nothing),
+          V(served_different)."
       returned: always
       type: str
       sample: registry_sha256_different
@@ -126,7 +127,7 @@ findings:
       type: str
       sample: 2A0F9B7C4D1E8563F0A9C2B7D4E1865390FBCA7128E4D63B5F0A1C9E7D2B4860
     event:
-      description: The id of the RasSstp event that it leads to, V(null) where it leads to none that is known.
+      description: The id of the RasSstp event that it leads to, V(null) where none is known.
       returned: always
       type: int
       sample: null
@@ -136,13 +137,15 @@ findings:
       type: str
       sample: rotate the certificate (rras.sstp.rotate)
     repairable:
-      description: Whether rotating to a certificate that is fit heals it. V(false) for what first needs something else, such as a new
-        certificate or the word of a record's owner.
+      description:
+        - Whether a rotation heals it with the certificate at hand, which is imported first where the server lacks it or a private key of it
+          that works.
+        - V(false) for what first needs something else, such as a new certificate or the word of a record's owner.
       returned: always
       type: bool
       sample: true
 repairable:
-  description: Whether there is a finding that M(rras.sstp.rotate) heals.
+  description: Whether there is a finding with RV(findings[].repairable).
   returned: success
   type: bool
   sample: true
@@ -214,7 +217,8 @@ candidate:
           elements: str
           sample: [vpn.example.com]
     plan:
-      description: What rotating to it would do, step by step, in words. Empty where nothing has to be done.
+      description: What rotating to it would do, step by step, in words. Empty where nothing has to be done. An interrupted change that would be
+        taken back first is not part of this but a finding, V(rotation_interrupted).
       returned: always
       type: list
       elements: str
@@ -223,7 +227,8 @@ candidate:
         - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
     refusal:
       description: What stands against rotating to it, in one sentence, such as that it has expired. V(null) where nothing does. Whether its
-        private key works is not part of this but of RV(candidate.staged).
+        private key works is not part of this but of RV(candidate.staged). Where RV(candidate.plan) is empty, only the certificate itself is
+        looked at.
       returned: always
       type: str
       sample: null

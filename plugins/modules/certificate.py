@@ -14,7 +14,7 @@ description:
   - A PFX is opened on the controller and re-encoded for the target with a random password that lives for one call, in a cipher that the
     target's build of Windows reads. No file is written on the target.
   - The private key is made to sign, and the signature is verified on the controller. A certificate whose key does not sign after the import is
-    taken out again and the task fails, for binding it would end in error 1312.
+    taken out again and the task fails, for binding it would end in error 1312. One that was there before the task stays.
   - A certificate is removed together with its private key, and only when nothing refers to it. HTTP.SYS records of all families and ports, the
     SHA-256 hash of SstpSvc, and other certificates with the same key container are looked at. What RDP, IKEv2 or other programs have set is
     not read yet.
@@ -104,7 +104,8 @@ thumbprint:
 certificate:
   description:
     - The certificate that the task is about, as it is after the task. V(null) where it is not there, and where a query is about all.
-    - In check mode, where O(pfx) would be imported, the facts that can be read from the PFX alone.
+    - In check mode, where O(pfx) would be imported, as it would be. What is known only after the import is V(null) then, and
+      RV(certificate.private_key.state) is V(untested).
   returned: success
   type: dict
   contains: &certificate
@@ -157,35 +158,36 @@ certificate:
       sample: [vpn.example.com]
     certificate_store_name:
       description: The store of LocalMachine that holds the certificate, in upper case.
-      returned: when the certificate is in the store
+      returned: always
       type: str
       sample: MY
     friendly_name:
       description: The friendly name that Windows shows, V(null) where there is none.
-      returned: when the certificate is in the store
+      returned: always
       type: str
       sample: VPN 2026
     private_key:
       description: The private key as the store says and as it proved to be.
-      returned: when the certificate is in the store
+      returned: always
       type: dict
       contains:
         state:
           description:
             - V(absent) when the certificate has no private key.
-            - V(untested) when it was not tried, which is so for keys in hardware that the task does not name.
+            - V(untested) when it was not tried, which is so for keys in hardware that the task does not name, and in check mode for one that
+              would be imported.
             - V(opens) when it was opened, V(proven) when it also signed and the signature fitted the certificate.
             - V(unusable) when it did not open or the signature did not fit.
           returned: always
           type: str
           sample: proven
         provider:
-          description: The name of the key provider, V(null) where there is no key.
+          description: The name of the key provider. V(null) where there is no key, and in check mode for one that would be imported.
           returned: always
           type: str
           sample: Microsoft Enhanced Cryptographic Provider v1.0
         container:
-          description: The name of the key container, V(null) where there is no key.
+          description: The name of the key container. V(null) where there is no key, and in check mode for one that would be imported.
           returned: always
           type: str
           sample: 3e1f5a0c-7d2b-4a64-9c0e-2b1f6d8a9e57
@@ -202,7 +204,7 @@ certificate:
           sample: 0
     used_by:
       description: What still refers to the certificate, each as a phrase.
-      returned: when the certificate is in the store
+      returned: always
       type: list
       elements: str
       sample: ['the HTTP.SYS record of 0.0.0.0:443 (SSTP)']
@@ -214,7 +216,7 @@ certificates:
   elements: dict
   contains: *certificate
 diff:
-  description: Whether the certificate is there, before and after. Empty on both sides for a query.
+  description: Whether the certificate is there with a private key that works, before and after. Empty on both sides for a query.
   returned: success
   type: dict
 used_by:
@@ -223,8 +225,14 @@ used_by:
   type: list
   elements: str
   sample: ['the HTTP.SYS record of 0.0.0.0:443 (SSTP)']
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 failure:
-  description: Which change failed, and how.
+  description: Which change failed, and how. V(null) where all went through, but the target could not be read any more.
   returned: failure of a change on the target
   type: dict
 undone:
@@ -235,6 +243,11 @@ undone:
 not_undone:
   description: The changes that could not be undone, each with the error.
   returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each change, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
   type: list
   elements: dict
 """

@@ -109,8 +109,14 @@ diff:
   description: The values before and after.
   returned: success
   type: dict
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 failure:
-  description: Which change failed, and how.
+  description: Which change failed, and how. V(null) where all went through, but the target could not be read any more.
   returned: failure of a change on the target
   type: dict
 undone:
@@ -121,6 +127,11 @@ undone:
 not_undone:
   description: The changes that could not be undone, each with the error.
   returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each change, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
   type: list
   elements: dict
 """

@@ -39,6 +39,8 @@ notes:
   - A restart needs an account that is an elevated administrator on the target. One that is not is refused before anything is changed.
   - Changes of one task are carried out under a lock on the target and noted in a journal there. When one fails, those before it are undone,
     and the message says so.
+  - When the target has changed between the look at it and the change, nothing is touched, and the task fails and says what differs;
+    run it again.
 seealso:
   - module: rras.sstp.rotate
     description: Restarts by itself when it has to.
@@ -100,8 +102,14 @@ registry:
       returned: always
       type: str
       sample: null
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 failure:
-  description: Which step failed, and how.
+  description: Which step failed, and how. V(null) where all went through, but the target could not be read any more.
   returned: failure of a change on the target
   type: dict
 undone:
@@ -112,6 +120,11 @@ undone:
 not_undone:
   description: The steps that could not be undone, each with the error.
   returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each step, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
   type: list
   elements: dict
 """

@@ -11,20 +11,23 @@ short_description: Make an SSTP server use another certificate
 version_added: 0.1.0
 description:
   - Makes the pair of HTTP.SYS records, the hashes of SstpSvc and the services agree on one certificate, as one transaction on the target, and
-    does nothing where they agree already.
+    does nothing where they agree already. Where nothing but the services SstpSvc or RemoteAccess is stopped, they are only started.
   - SstpSvc is stopped with whatever depends on it, the records that differ are bound, the hashes are deleted, and RRAS is started so that
     SstpSvc derives the hashes anew. Where it has not done so after O(settle_timeout), they are written and RRAS is restarted once more. The
     task succeeds when the services run, the SHA-256 hash is right, and the target serves the certificate to itself on its loopback addresses.
   - When any step fails, those before it are undone, and the message says what failed and what could not be undone.
-  - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id.
+  - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id. A record
+    that is right already may belong to any application.
   - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), be valid, and be meant
     for servers.
   - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
     not on the target yet, so that a play that imports the certificate first can be predicted.
   - All VPN sessions of the server end when it is restarted. Sessions are not counted before yet.
-  - Servers in administrator or offload mode are refused until rotating them is built. The message says what to use instead.
+  - Servers in administrator or offload mode are refused until rotating them is built. The message says what to use instead. Refused too is a
+    server on which SstpSvc, or a service that depends on it, runs although it is disabled, for it could not be started again.
   - When the connection drops in the middle, the target keeps the journal of what was half done. The next run of this module takes that back
-    before it plans anew. Until then other changes to the target are refused.
+    before it plans anew. Until then other changes to the target are refused. In check mode nothing is taken back, and what is predicted starts
+    from the half-done state.
 options:
   thumbprint:
     description:
@@ -35,7 +38,8 @@ options:
   service_state:
     description:
       - V(running) starts RRAS even where it was found stopped.
-      - V(as_found) leaves it stopped where it was. The hashes are written then, as no service derives them.
+      - V(as_found) leaves it stopped where it was. The hashes are written then, as it is not sure that a service derives them, and the services
+        that ran without it are started again.
       - A service RemoteAccess that is disabled is not started in either case.
     type: str
     choices: [running, as_found]
@@ -102,7 +106,7 @@ sha256:
   type: str
   sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
 previous_certificate_hashes:
-  description: The thumbprints that the pair of records had before, other than that of the certificate.
+  description: The thumbprints that the pair of records had before, other than that of the certificate. A record that named none adds nothing.
   returned: success
   type: list
   elements: str
@@ -113,7 +117,8 @@ restarted:
   type: bool
   sample: true
 plan:
-  description: What is done, step by step, in words. Empty where nothing has to be done.
+  description: What is done, step by step, in words. Empty where nothing has to be done. After an interruption it starts with V(take back an
+    interrupted change), which counts as a change.
   returned: success
   type: list
   elements: str
@@ -239,21 +244,36 @@ snapshot:
           type: int
           sample: 0
     registry:
-      description: The certificate hashes of SstpSvc.
+      description: The certificate hashes of SstpSvc as values of its registry key, by name. A value that was absent has no entry.
       returned: always
       type: dict
-      contains: &hashes
-        sha256:
-          description: The value SHA256CertificateHash in hexadecimal digits, V(null) where it is absent. A value of another type than binary
-            is shown with its type.
-          returned: always
-          type: str
-          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
-        sha1:
-          description: The value SHA1CertificateHash in the same way. Newer servers do not write it.
-          returned: always
-          type: str
-          sample: null
+      contains:
+        SHA256CertificateHash:
+          description: The SHA-256 hash.
+          returned: when there was such a value
+          type: dict
+          contains: &value
+            kind:
+              description: The type of the value, V(binary) where it is a hash as SstpSvc writes it, else for example V(string) or V(dword).
+              returned: always
+              type: str
+              sample: binary
+            data:
+              description: The data of the value. For V(binary) text in hexadecimal digits, for V(dword) a number. V(null) where it is too long
+                to be a hash.
+              returned: always
+              type: raw
+              sample: 2A0F9B7C4D1E8563F0A9C2B7D4E1865390FBCA7128E4D63B5F0A1C9E7D2B4860
+            length:
+              description: How many characters RV(snapshot.registry.SHA256CertificateHash.data) would have where it is too long, else V(null).
+              returned: always
+              type: int
+              sample: null
+        SHA1CertificateHash:
+          description: The SHA-1 hash. Newer servers do not write it.
+          returned: when there was such a value
+          type: dict
+          contains: *value
     services:
       description: The state of SstpSvc and of every service that depends on it, by name.
       returned: always
@@ -314,7 +334,18 @@ evidence:
       description: The certificate hashes of SstpSvc.
       returned: always
       type: dict
-      contains: *hashes
+      contains:
+        sha256:
+          description: The value SHA256CertificateHash in hexadecimal digits, V(null) where it is absent. A value of another type than binary
+            is shown with its type.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        sha1:
+          description: The value SHA1CertificateHash in the same way. Newer servers do not write it.
+          returned: always
+          type: str
+          sample: null
     served:
       description: What the target showed to a TLS client on itself, for each of its loopback addresses.
       returned: always
@@ -410,8 +441,14 @@ rule:
   returned: failure, when the certificate is not fit for SSTP
   type: str
   sample: certificate_expired
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 failure:
-  description: Which step failed, and how.
+  description: Which step failed, and how. V(null) where all went through, but the target could not be read any more.
   returned: failure of a change on the target
   type: dict
 undone:
@@ -422,6 +459,11 @@ undone:
 not_undone:
   description: The steps that could not be undone, each with the error.
   returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each step, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
   type: list
   elements: dict
 """

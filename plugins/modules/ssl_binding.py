@@ -15,8 +15,7 @@ description:
   - A record that is changed keeps all its other fields, unknown flag bits too. What HTTP.SYS has taken is read back and compared.
   - A changed record alone leaves the SSTP server with the hash of the old certificate. M(rras.sstp.rotate) changes the pair and the hashes
     together.
-  - Records by host name (SNI) can be read but not written yet. Those of the central certificate store (CCS) are returned by
-    M(rras.sstp.server_info) only.
+  - Records by host name (SNI) and those of the central certificate store (CCS) can be read but not written yet.
 options:
   state:
     description:
@@ -28,7 +27,8 @@ options:
     default: query
   endpoints:
     description:
-      - The records to work on instead of the pair, each written V(0.0.0.0:443), V([::]:443) or V(vpn.example.com:443).
+      - The records to work on instead of the pair, each written V(0.0.0.0:443), V([::]:443), V(vpn.example.com:443), or V(ccs:443) for the
+        central certificate store. The last two are for O(state=query) only.
       - Cannot be given together with O(port).
     type: list
     elements: str
@@ -107,7 +107,7 @@ bindings:
       type: str
       sample: 0.0.0.0:443
     family:
-      description: The kind of record, V(ip) or V(sni).
+      description: The kind of record, V(ip), V(sni) or V(ccs).
       returned: always
       type: str
       sample: ip
@@ -170,8 +170,14 @@ diff:
   description: The records before and after, each endpoint with its fields, or with V(null) where there is no record.
   returned: success
   type: dict
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 failure:
-  description: Which change failed, and how.
+  description: Which change failed, and how. V(null) where all went through, but the target could not be read any more.
   returned: failure of a change on the target
   type: dict
 undone:
@@ -182,6 +188,11 @@ undone:
 not_undone:
   description: The changes that could not be undone, each with the error.
   returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each change, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
   type: list
   elements: dict
 """

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     KeySerializationEncryption,
     NoEncryption,
-    NoEncryption,
     PrivateFormat,
     pkcs12,
 )

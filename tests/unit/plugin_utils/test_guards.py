@@ -14,6 +14,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
     require_automatic_mode,
     require_fitness,
     require_ownership,
+    require_restartable,
     require_rights,
     require_sstp,
     require_unused,
@@ -21,7 +22,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
     users_of,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, Service
 from certificate_factory import CLIENT_AUTHENTICATION, EXPIRES, ISSUED, NOW, issue
 from host_factory import (
     IIS_APP_ID,
@@ -33,8 +34,10 @@ from host_factory import (
     stored,
     with_certificates,
     with_more_records,
+    with_more_services,
     with_parameter,
     with_records,
+    with_service,
     with_sha256,
     without_service,
 )
@@ -49,6 +52,7 @@ def test_a_healthy_host_is_not_refused():
     state = healthy()
     require_sstp(state)
     require_automatic_mode(state)
+    require_restartable(state)
     require_fitness(OLD.certificate, NOW)
     require_usable(state.certificate(OLD.thumbprint), OLD.thumbprint)
     require_ownership(state, (V4, V6), take_over=False)
@@ -83,6 +87,23 @@ def test_offload_mode_is_refused():
     state = with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0))
     with pytest.raises(SstpError, match=r"UseHttps is 0.*load balancer's certificate.*rras\.sstp\.registry_hash and restart"):
         require_automatic_mode(state)
+
+
+@pytest.mark.parametrize("name", ["SstpSvc", "RasMan", "RemoteAccess", "Billing"])
+@pytest.mark.parametrize("state", ["running", "startpending", "stoppending", "paused", "unknown"])
+def test_a_service_that_runs_although_disabled_is_refused(name, state):
+    host = with_more_services(healthy(), Service("Billing", "running", 2, ("RasMan",)))
+    with pytest.raises(SstpError) as caught:
+        require_restartable(with_service(host, name, state=state, start=4))
+    assert str(caught.value) == (
+        f"The service {name} runs although it is disabled, so it could not be started again after the change; "
+        "set its start mode to manual or automatic, or stop it for good, first."
+    )
+
+
+@pytest.mark.parametrize(("state", "start"), [("stopped", 4), ("running", 2), ("running", 3), ("running", None)])
+def test_a_service_that_can_be_started_again_is_not_refused(state, start):
+    require_restartable(with_service(healthy(), "RemoteAccess", state=state, start=start))
 
 
 # --- the certificate ---
@@ -222,17 +243,15 @@ def test_a_key_of_the_same_name_with_another_provider_is_another_key():
     assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == []
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: two keys whose container is not known count as the same key")
 def test_keys_without_a_known_container_are_not_the_same():
     key = {"container": None, "provider": None}
     certificates = (stored(NEW, key=good_key(NEW, **key)), stored(OTHER, key=good_key(OTHER, **key)))
     assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == []
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: container names are not case-sensitive to Windows, but are compared so")
 def test_names_of_containers_are_not_case_sensitive():
     certificates = (stored(NEW, key=good_key(NEW, container="{ab}")), stored(OTHER, key=good_key(OTHER, container="{AB}")))
-    assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) != []
+    assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == [f"the certificate {OTHER.thumbprint}, which has the same private key"]
 
 
 def test_a_certificate_in_use_is_not_removed():
@@ -255,7 +274,6 @@ def test_check_mode_still_sees_other_users():
         require_unused(state, OLD.thumbprint, NEW.thumbprint)
 
 
-@pytest.mark.xfail(strict=True, raises=pytest.fail.Exception, reason="DEFECT: in check mode a certificate counts as replaced by itself")
 def test_a_certificate_is_not_its_own_successor():
     with pytest.raises(SstpError, match="still used"):
         require_unused(healthy(), OLD.thumbprint, OLD.thumbprint)

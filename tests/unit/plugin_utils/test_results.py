@@ -30,7 +30,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryVal
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import read_stored
 from certificate_factory import NOW
-from host_factory import IIS_APP_ID, V4, bound_to, good_key, healthy, record, stored, with_records, with_sha256
+from host_factory import IIS_APP_ID, V4, bound_to, good_key, healthy, record, stored, with_parameter, with_records
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -114,9 +114,9 @@ def test_all_times_of_a_server_are_iso():
     assert all(ISO.fullmatch(time) for time in times)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: the year of an unreadable certificate is shown as 1, not 0001")
 def test_times_of_an_unreadable_certificate_are_iso():
-    assert ISO.fullmatch(certificate_result(read_stored(b"odd"))["not_before"])
+    shown = certificate_result(read_stored(b"odd"))
+    assert (shown["not_before"], shown["not_after"]) == ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
 
 
 @pytest.mark.parametrize(
@@ -204,15 +204,31 @@ def test_every_result_is_json():
 def test_a_snapshot_is_what_was_there():
     shown = snapshot(healthy())
     assert [r["certificate_hash"] for r in shown["records"]] == [OLD.thumbprint, OLD.thumbprint]
-    assert shown["registry"] == {"sha256": OLD.sha256, "sha1": OLD.thumbprint}
+    assert shown["registry"] == {
+        "SHA256CertificateHash": {"kind": "binary", "data": OLD.sha256, "length": None},
+        "SHA1CertificateHash": {"kind": "binary", "data": OLD.thumbprint, "length": None},
+    }
     assert shown["services"] == {"SstpSvc": "running", "RasMan": "running", "RemoteAccess": "running"}
     assert shown["time"] == "2026-03-01T12:00:00Z"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="DEFECT: a snapshot of a hash of the wrong type holds words for people only")
-def test_a_snapshot_can_put_back_a_value_of_another_type():
-    shown = snapshot(with_sha256(healthy(), "abcd", kind="string"))
-    assert "(string)" not in json.dumps(shown)
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param(RegistryValue("string", "abcd"), {"kind": "string", "data": "abcd", "length": None}, id="string"),
+        pytest.param(RegistryValue("dword", 7), {"kind": "dword", "data": 7, "length": None}, id="dword"),
+        pytest.param(RegistryValue("binary", ""), {"kind": "binary", "data": "", "length": None}, id="empty"),
+        pytest.param(RegistryValue("binary", None, 8192), {"kind": "binary", "data": None, "length": 8192}, id="too long"),
+    ],
+)
+def test_a_snapshot_can_put_back_a_value_of_another_type(value, shown):
+    state = with_parameter(with_parameter(healthy(), "SHA256CertificateHash", None), "sha256certificatehash", value)
+    assert snapshot(state)["registry"]["SHA256CertificateHash"] == shown
+
+
+def test_a_snapshot_says_that_a_value_was_absent():
+    state = with_parameter(with_parameter(healthy(), "SHA256CertificateHash", None), "SHA1CertificateHash", None)
+    assert snapshot(state)["registry"] == {}
 
 
 def test_a_diff_of_a_missing_record_is_null():

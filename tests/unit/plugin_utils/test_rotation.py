@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import certificate_factory
 import pytest
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refuse, rotation_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refusal, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Policy, judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
 from certificate_factory import CLIENT_AUTHENTICATION, issue
@@ -19,6 +21,7 @@ from host_factory import (
     IIS_APP_ID,
     V4,
     V6,
+    bound_to,
     good_key,
     healthy,
     record,
@@ -29,12 +32,13 @@ from host_factory import (
     with_records,
     with_rras_disabled,
     with_rras_stopped,
+    with_service,
     with_sha256,
     without_service,
 )
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from state_strategies import host_states
+from state_strategies import host_states, host_states_before_staging
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 
@@ -108,23 +112,34 @@ def test_a_rotation_leaves_everything_else_alone(state, service_state):
 # --- refusing ---
 
 
-def refusing(state, issued=NEW, take_over=False):
-    refuse(state, issued.certificate, take_over=take_over, staged=True)
+def refusing(state, issued=NEW, *, take_over=False, staged=True):
+    refuse(state, issued.certificate, rotate(state, issued), take_over=take_over, staged=staged)
 
 
 def test_a_healthy_host_is_not_refused():
     refusing(healthy())
 
 
+REFUSED = [
+    pytest.param(without_service(healthy(), "SstpSvc"), "SSTP is not installed", id="no SSTP"),
+    pytest.param(dataclasses.replace(healthy(), host={**healthy().host, "elevated": False}), r"Access is denied \(5\)", id="no rights"),
+    pytest.param(with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0)), "TLS is ended in front", id="offload"),
+    pytest.param(with_service(healthy(), "RemoteAccess", start=4), "RemoteAccess runs although it is disabled", id="runs although disabled"),
+    pytest.param(with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), "belongs to IIS", id="record of IIS"),
+    pytest.param(
+        with_records(healthy(), record(V4, NEW.thumbprint), record(V6, OLD.thumbprint, app_id=IIS_APP_ID)),
+        r"of \[::\]:443 belongs to IIS",
+        id="record of IIS, the other one right already",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        pytest.param(without_service(healthy(), "SstpSvc"), "SSTP is not installed", id="no SSTP"),
-        pytest.param(dataclasses.replace(healthy(), host={**healthy().host, "elevated": False}), r"Access is denied \(5\)", id="no rights"),
-        pytest.param(with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0)), "TLS is ended in front", id="offload"),
+        *REFUSED,
         pytest.param(with_certificates(healthy(), stored(NEW)), "without a private key", id="no key"),
         pytest.param(with_certificates(healthy(), stored(NEW, key=good_key(NEW, proven=False))), "not usable", id="wrong key"),
-        pytest.param(with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), "belongs to IIS", id="record of IIS"),
     ],
 )
 def test_what_a_rotation_refuses(state, sentence):
@@ -141,67 +156,202 @@ def test_a_certificate_that_does_not_fit_is_refused():
 def test_a_certificate_that_is_still_to_be_imported(staged):
     state = with_certificates(healthy(), stored(OLD, key=good_key(OLD)))
     if not staged:
-        refuse(state, NEW.certificate, take_over=False, staged=False)
+        refusing(state, staged=False)
         return
     with pytest.raises(SstpError, match="import it first"):
-        refuse(state, NEW.certificate, take_over=False, staged=True)
+        refusing(state, staged=True)
 
 
 def test_take_over_is_passed_on():
     refusing(with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), take_over=True)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=SstpError,
-    reason="DEFECT: IIS has bound the wanted certificate already and only the hash is stale: no record would be changed, yet it is refused",
-)
 def test_a_record_of_another_application_that_stays_as_it_is_does_not_matter():
     state = with_records(healthy(), *(record(e, NEW.thumbprint, app_id=IIS_APP_ID) for e in (V4, V6)))
     plan = rotate(state)
+    assert plan
     assert not [change for change in plan.describe() if change.startswith("bind")]
-    refuse(state, NEW.certificate, take_over=False, staged=True)
+    refusing(state)
 
 
-# --- audit has no repairable finding <=> a rotation has nothing to do ---
+def test_a_record_of_another_application_beside_the_pair_does_not_matter():
+    exact = dataclasses.replace(record(V4, OLD.thumbprint, app_id=IIS_APP_ID), endpoint=dataclasses.replace(V4, address="203.0.113.5"))
+    refusing(with_more_records(healthy(), exact))
+
+
+@given(host_states(), st.sampled_from(["running", "as_found"]))
+def test_a_plan_that_is_not_refused_starts_what_it_stops(state, service_state):
+    plan = rotate(state, service_state=service_state)
+    try:
+        refuse(state, NEW.certificate, plan, take_over=True, staged=True)
+    except SstpError:
+        return
+    now = {service.name: service.state for service in state.services}
+    stopped = set()
+    for change in plan.changes:
+        if isinstance(change, SetServices) and change.when_changed is None:
+            assert change.state == "stopped" or not [name for name in change.names if state.service(name).start == 4]
+            now |= dict.fromkeys(change.names, change.state)
+            stopped |= set(change.names) if change.state == "stopped" else set()
+    assert {name for name in stopped if now[name] != "running"} == set()
+
+
+# --- refusing, as a sentence for an audit ---
+
+
+def sentence_about(state, issued=NEW, *, take_over=False):
+    return refusal(state, issued.certificate, issued.thumbprint, rotate(state, issued), take_over=take_over)
+
+
+def test_nothing_stands_against_a_rotation_of_a_healthy_host():
+    assert sentence_about(healthy()) is None
+
+
+@pytest.mark.parametrize(("state", "sentence"), REFUSED)
+def test_what_stands_against_a_rotation(state, sentence):
+    with pytest.raises(SstpError) as caught:
+        refusing(state)
+    assert re.search(sentence, sentence_about(state))
+    assert sentence_about(state) == str(caught.value)
+
+
+def test_take_over_stands_against_nothing():
+    assert sentence_about(with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), take_over=True) is None
+
+
+@pytest.mark.parametrize("found", [(), (stored(NEW),), (stored(NEW, key=good_key(NEW, proven=False)),)])
+def test_a_candidate_that_is_still_to_be_imported_stands_against_nothing(found):
+    assert sentence_about(with_certificates(healthy(), *found)) is None
+
+
+def test_a_candidate_that_nobody_has_stands_against_a_rotation():
+    sentence = refusal(healthy(), None, NEW.thumbprint, Plan(), take_over=False)
+    assert sentence == f"The certificate {NEW.thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate."
+
+
+def test_an_unfit_candidate_stands_against_a_rotation_even_where_nothing_has_to_be_done():
+    unfit = issue(eku=(CLIENT_AUTHENTICATION,))
+    assert not rotate(bound_to(unfit), unfit)
+    assert "is not meant for servers" in sentence_about(bound_to(unfit), unfit)
+    assert "is not meant for servers" in sentence_about(healthy(), unfit)
+
+
+@pytest.mark.parametrize(("state", "_sentence"), [p for p in REFUSED if p.id in ("no rights", "offload", "runs although disabled", "record of IIS")])
+def test_where_nothing_has_to_be_done_nothing_stands_against_it(state, _sentence):
+    if state.pair[1] is None:
+        state = with_records(state, state.pair[0], record(V6, OLD.thumbprint))
+    assert not rotate(state, OLD)
+    assert sentence_about(state, OLD) is None
+
+
+# --- audit has no repairable finding <=> neither the import nor the rotation of the role has anything to do ---
 
 
 def repairable(state, issued=NEW):
     return [f"{f.id} {f.subject}" for f in judge(state, Policy(candidate=issued.certificate)) if f.repairable]
 
 
-@given(host_states())
+def is_staged(state, issued=NEW):
+    """As audit tells a role whether the import can be left out."""
+    found = state.certificate(issued.thumbprint)
+    return found is not None and found.key is not None and found.key.usable is True
+
+
+def sstp_died_under_a_disabled_rras(state):
+    """The known defect of test_a_dead_sstp_service_under_a_disabled_rras_that_runs_cannot_be_repaired."""
+    rras, sstp = state.service("RemoteAccess"), state.service("SstpSvc")
+    return rras is not None and rras.start == 4 and rras.state == "running" and sstp.state != "running"
+
+
+host_states_but_for_the_defect = host_states().filter(lambda state: not sstp_died_under_a_disabled_rras(state))
+
+
+@given(host_states_but_for_the_defect)
 def test_audit_and_rotation_agree(state):
+    assert is_staged(state)
     assert bool(repairable(state)) == bool(rotate(state))
+
+
+@given(host_states_before_staging())
+def test_audit_and_role_agree_before_the_candidate_is_staged(state):
+    assert not is_staged(state)
+    assert repairable(state)
+
+
+@given(host_states_but_for_the_defect | host_states_before_staging())
+def test_audit_and_role_agree(state):
+    assert bool(repairable(state)) == (bool(rotate(state)) or not is_staged(state))
 
 
 @given(host_states())
 def test_after_a_rotation_there_is_nothing_to_repair(state):
-    assert repairable(predicted(state)) == []
+    after = predicted(state)
+    assume(not sstp_died_under_a_disabled_rras(after))
+    assert repairable(after) == []
+
+
+@given(host_states_before_staging())
+def test_after_the_import_and_a_rotation_there_is_nothing_to_repair(state):
+    others = [c for c in state.certificates if (c.thumbprint, c.store) != (NEW.thumbprint, "MY")]
+    after = predicted(with_certificates(state, stored(NEW, key=good_key(NEW)), *others))
+    assume(not sstp_died_under_a_disabled_rras(after))
+    assert repairable(after) == []
+
+
+IMPORTED_FIRST = [
+    pytest.param(with_certificates(healthy()), "certificate_missing", id="wanted certificate bound, but not in the store"),
+    pytest.param(with_certificates(healthy(), stored(OLD)), "key_unusable", id="wanted certificate bound, but without a key"),
+    pytest.param(
+        with_certificates(healthy(), stored(OLD, key=good_key(OLD, acquire_code=-2146893802, proven=None))),
+        "key_unusable",
+        id="wanted certificate bound, but its key does not open",
+    ),
+    pytest.param(
+        with_certificates(healthy(), stored(OLD, key=good_key(OLD, proven=False))), "key_unusable", id="wanted certificate bound, but with another key"
+    ),
+]
+
+
+@pytest.mark.parametrize(("state", "rule"), IMPORTED_FIRST)
+def test_what_the_import_alone_heals(state, rule):
+    assert [finding.split()[0] for finding in repairable(state, OLD)] == [rule]
+    assert not is_staged(state, OLD)
+    assert not rotate(state, OLD)
+    imported = with_certificates(state, stored(OLD, key=good_key(OLD)))
+    assert is_staged(imported, OLD)
+    assert repairable(imported, OLD) == []
+    assert not rotate(imported, OLD)
+
+
+@pytest.mark.parametrize(("state", "rule"), IMPORTED_FIRST)
+def test_what_a_rotation_to_another_certificate_heals(state, rule):
+    both = with_certificates(state, *state.certificates, stored(NEW, key=good_key(NEW)))
+    assert rule in [finding.split()[0] for finding in repairable(both)]
+    assert is_staged(both)
+    assert rotate(both)
+    assert repairable(predicted(both)) == []
 
 
 @pytest.mark.parametrize(
-    "state",
+    ("state", "agreed"),
     [
         pytest.param(
-            with_certificates(healthy()),
-            id="wanted certificate bound, but not in the store",
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="DEFECT: certificate_missing is repairable, but a rotation to that certificate has nothing to do",
-            ),
-        ),
-        pytest.param(
             with_records(with_certificates(healthy(), stored(OLD, key=good_key(OLD))), *(record(e, NEW.thumbprint) for e in (V4, V6))),
+            True,
             id="other certificate bound, that is not in the store",
         ),
-        pytest.param(with_sha256(with_rras_disabled(healthy()), "AB"), id="stale hash, RRAS disabled"),
-        pytest.param(with_rras_disabled(healthy()), id="RRAS disabled"),
+        pytest.param(with_sha256(with_rras_disabled(healthy()), "AB"), True, id="stale hash, RRAS disabled"),
+        pytest.param(with_rras_disabled(healthy()), False, id="RRAS disabled"),
+        pytest.param(with_service(healthy(), "RemoteAccess", start=4), False, id="RRAS runs although disabled"),
+        pytest.param(with_service(healthy(), "SstpSvc", state="stopped"), True, id="SSTP dead under a running RRAS"),
+        pytest.param(with_service(with_rras_disabled(healthy()), "SstpSvc", state="stopped"), False, id="SSTP stopped, RRAS disabled"),
+        pytest.param(without_service(with_service(healthy(), "SstpSvc", state="stopped"), "RemoteAccess"), False, id="SSTP stopped, RRAS not installed"),
     ],
 )
-def test_audit_and_rotation_agree_about(state):
-    assert bool(repairable(state, OLD)) == bool(rotate(state, OLD))
+def test_audit_and_rotation_agree_about(state, agreed):
+    assert is_staged(state, OLD)
+    assert bool(repairable(state, OLD)) is agreed
+    assert bool(rotate(state, OLD)) is agreed
 
 
 def test_an_interrupted_change_is_something_to_repair_and_to_do():

@@ -30,8 +30,7 @@ from certificate_factory import (
     rsa_key,
 )
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 SECOND = dt.timedelta(seconds=1)
@@ -92,11 +91,11 @@ def damaged(der: bytes, position: int, byte: int) -> bytes:
     return der[:position] + bytes([byte]) + der[position + 1 :]
 
 
-# Damage to the version field is the known defect below.
 VERSION = certificate_factory.new().der.index(bytes.fromhex("a003020102")) + 4
 
 
-@given(st.integers(0, 2000).filter(lambda p: p % len(certificate_factory.new().der) != VERSION), st.integers(0, 255))
+@given(st.integers(0, 2000), st.integers(0, 255))
+@example(VERSION, 1)
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_a_damaged_certificate_is_read_or_refused(position, byte):
     try:
@@ -105,18 +104,24 @@ def test_a_damaged_certificate_is_read_or_refused(position, byte):
         return
 
 
+UNSUPPORTED_NAME = pytest.mark.xfail(
+    strict=True,
+    raises=x509.UnsupportedGeneralNameType,
+    reason="DEFECT: _eku reads all extensions before _names does, and UnsupportedGeneralNameType is a plain Exception that nobody catches there",
+)
+
+
 @pytest.mark.parametrize(
     "der",
     [
         pytest.param(damaged(certificate_factory.new().der, VERSION, 1), id="version 2"),
-        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN"),
-        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN"),
+        pytest.param(
+            issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN", marks=UNSUPPORTED_NAME
+        ),
+        pytest.param(
+            issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN", marks=UNSUPPORTED_NAME
+        ),
     ],
-)
-@pytest.mark.xfail(
-    strict=True,
-    raises=(x509.InvalidVersion, x509.UnsupportedGeneralNameType),
-    reason="DEFECT: InvalidVersion and UnsupportedGeneralNameType are plain Exceptions that nobody catches",
 )
 def test_an_odd_certificate_in_a_store_is_known_by_its_hashes(der):
     assert read_stored(der).thumbprint == hashlib.sha1(der).hexdigest().upper()
@@ -191,7 +196,6 @@ def test_expiring_says_in_how_many_days():
 
 
 @pytest.mark.parametrize("days", [10**7, 10**10])
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="DEFECT: expiry_days beyond the year 9999 raises OverflowError instead of a warning")
 def test_a_very_large_number_of_days_warns(days):
     assert problems(certificate_factory.new().certificate, NOW, days) == [("certificate_expiring", "warning")]
 
@@ -205,7 +209,7 @@ SIGNED = b"challenge"
 def test_a_signature_of_the_key_is_valid(key):
     issued = issue(key=key)
     algorithm, signature = issued.sign(SIGNED)
-    assert signature_is_valid(issued.certificate, algorithm, signature, SIGNED)
+    assert signature_is_valid(issued.certificate, algorithm, signature, SIGNED) is True
 
 
 @pytest.mark.parametrize("key", [pytest.param(rsa_key(), id="RSA"), pytest.param(ec_key(), id="ECDSA")])
@@ -215,17 +219,17 @@ def test_one_bit_flipped_is_not_valid(key, position):
     algorithm, signature = issued.sign(SIGNED)
     flipped = bytearray(signature)
     flipped[position // 8 % len(flipped)] ^= 1 << position % 8
-    assert not signature_is_valid(issued.certificate, algorithm, bytes(flipped), SIGNED)
+    assert signature_is_valid(issued.certificate, algorithm, bytes(flipped), SIGNED) is False
 
 
 def test_a_signature_of_something_else_is_not_valid():
     algorithm, signature = certificate_factory.new().sign(SIGNED)
-    assert not signature_is_valid(certificate_factory.new().certificate, algorithm, signature, b"another challenge")
+    assert signature_is_valid(certificate_factory.new().certificate, algorithm, signature, b"another challenge") is False
 
 
 def test_a_signature_of_another_key_is_not_valid():
     algorithm, signature = issue(key=ec_key(1)).sign(SIGNED)
-    assert not signature_is_valid(certificate_factory.new().certificate, algorithm, signature, SIGNED)
+    assert signature_is_valid(certificate_factory.new().certificate, algorithm, signature, SIGNED) is False
 
 
 @pytest.mark.parametrize(
@@ -239,24 +243,20 @@ def test_a_signature_of_another_key_is_not_valid():
 )
 def test_a_wrong_algorithm_is_not_valid(issued, algorithm):
     _algorithm, signature = issued().sign(SIGNED)
-    assert not signature_is_valid(issued().certificate, algorithm, signature, SIGNED)
+    assert signature_is_valid(issued().certificate, algorithm, signature, SIGNED) is False
 
 
 @given(st.binary(max_size=300))
 def test_no_signature_breaks_the_check(signature):
-    assert not signature_is_valid(certificate_factory.old().certificate, "rsa-sha256", signature, SIGNED)
-    assert not signature_is_valid(certificate_factory.new().certificate, "ecdsa-sha256", signature, SIGNED)
+    assert signature_is_valid(certificate_factory.old().certificate, "rsa-sha256", signature, SIGNED) is False
+    assert signature_is_valid(certificate_factory.new().certificate, "ecdsa-sha256", signature, SIGNED) is False
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="DEFECT: a bound certificate that no parser takes breaks the check with ValueError")
 def test_a_signature_cannot_be_checked_with_garbage():
-    assert not signature_is_valid(read_stored(b"garbage"), "rsa-sha256", b"signature", SIGNED)
+    assert signature_is_valid(read_stored(b"garbage"), "rsa-sha256", b"signature", SIGNED) is None
 
 
-@pytest.mark.xfail(
-    strict=True, raises=UnsupportedAlgorithm, reason="DEFECT: a certificate whose curve cryptography does not know breaks the check with UnsupportedAlgorithm"
-)
 def test_a_signature_of_an_unknown_curve_cannot_be_checked():
     prime256v1, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030163")
     certificate = read_stored(certificate_factory.new().der.replace(prime256v1, unknown))
-    assert not signature_is_valid(certificate, "ecdsa-sha256", bytes(64), SIGNED)
+    assert signature_is_valid(certificate, "ecdsa-sha256", bytes(64), SIGNED) is None
