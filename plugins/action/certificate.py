@@ -101,6 +101,7 @@ def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: S
         require_usable(state.certificate(thumbprint), thumbprint)
     except SstpError as reason:
         if keep:
+            reason.facts["changed"] = True
             raise
         try:
             backend.apply(scope, state, [DeleteCertificate(thumbprint)])

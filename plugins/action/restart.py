@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_sstp
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import RRAS_SERVICE, SERVICE_DISABLED
-from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, plan_restart
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, plan_restart, to_start
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import registry_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
@@ -34,6 +34,7 @@ class ActionModule(SstpAction):
         rras = state.service(RRAS_SERVICE)
         if rras is None or rras.start == SERVICE_DISABLED:
             raise SstpError("Routing and Remote Access (RemoteAccess) is disabled on this host or not installed; configure and enable it before a restart.")
+        require_restartable(state, to_start(state))
         plan = plan_restart(state, Limits(args["service_timeout"], args["settle_timeout"]))
         after = state if self.check_mode else backend.apply(scope, state, plan.changes).state
         return {"changed": True, "plan": plan.describe(), "services": _states(after), "registry": registry_result(after)}

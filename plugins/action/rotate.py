@@ -41,14 +41,25 @@ class ActionModule(SstpAction):
         interrupted = state.interrupted
         if interrupted and not self.check_mode:
             state = backend.recover(scope)
-        certificate = _certificate(state, thumbprint, given if self.check_mode else None)
+        try:
+            return self._rotate(args, backend, scope, state, given if self.check_mode else None, recovered=interrupted)
+        except SstpError as error:
+            if interrupted and not self.check_mode:
+                error.facts["changed"] = True
+            raise
+
+    def _rotate(self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, given: Certificate | None, *, recovered: bool) -> Result:
+        thumbprint = scope.thumbprints[0]
+        certificate = _certificate(state, thumbprint, given)
         wanted = Wanted(certificate, args["service_state"], Limits(args["service_timeout"], args["settle_timeout"]))
         plan = plan_rotation(state, wanted)
         if plan:
-            refuse(state, certificate, plan, take_over=args["take_over"], staged=state.certificate(thumbprint) is not None)
+            # In check mode a PFX that the controller has counts as imported: that comes first in a real run.
+            staged = given is None and state.certificate(thumbprint) is not None
+            refuse(state, certificate, plan, take_over=args["take_over"], staged=staged)
         applied = self._apply(plan, backend, scope, state)
         after = applied.state if applied else predict(state, plan, certificate)
-        return rotation_result(state, after, plan, certificate, applied, recovered=interrupted)
+        return rotation_result(state, after, plan, certificate, applied, recovered=recovered)
 
     def _apply(self, plan: Plan, backend: Backend, scope: Scope, state: HostState) -> Applied | None:
         return backend.apply(scope, state, plan.changes) if plan and not self.check_mode else None

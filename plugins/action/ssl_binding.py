@@ -53,7 +53,8 @@ class ActionModule(SstpAction):
             return _result(state, state, endpoints, changed=False)
         plan = plan_bindings(state, endpoints, args["state"], options)
         if plan:
-            _refuse(state, endpoints, args, options, check_mode=self.check_mode)
+            touched = tuple(e for e in endpoints if state.record(e) != predict(state, plan).record(e))
+            _refuse(state, touched, args, options, check_mode=self.check_mode)
         after = predict(state, plan)
         if plan and not self.check_mode:
             after = backend.apply(scope, state, plan.changes).state

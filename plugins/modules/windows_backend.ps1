@@ -245,7 +245,10 @@ function Get-KeyFact {
             $signature = $Store.Sign($Certificate.Hash, [Convert]::FromBase64String($module.Params.challenge))
             $fact.signature = @{ algorithm = $signature.Algorithm; data = [Convert]::ToBase64String($signature.Data) }
         }
-        catch { $fact.acquire_code = (Get-ErrorFact $_).code }
+        catch {
+            $code = (Get-ErrorFact $_).code
+            $fact.acquire_code = if ($null -eq $code) { -1 } else { $code }
+        }
     }
     $fact
 }

@@ -100,7 +100,7 @@ def plain(value: Any) -> Any:
 def _decode_content(source: str) -> bytes | None:
     """DER in base64 is told from a path by its first byte, that of a SEQUENCE; PEM by its first line."""
     if source.lstrip().startswith("-----BEGIN"):
-        return source.encode()
+        return source.encode("utf-8", "surrogatepass")
     try:
         data = base64.b64decode("".join(source.split()), validate=True)
     except (binascii.Error, ValueError):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from .errors import SstpError
@@ -43,9 +43,11 @@ def require_automatic_mode(state: HostState) -> None:
         )
 
 
-def require_restartable(state: HostState) -> None:
-    """A service that is disabled while it runs can be stopped, but not started again (1058)."""
+def require_restartable(state: HostState, to_start: Collection[str] = ()) -> None:
+    """A service that is disabled cannot be started (1058): neither again after a stop, nor because another one needs it."""
     for service in state.services:
+        if service.start == SERVICE_DISABLED and service.state == "stopped" and service.name in to_start:
+            raise SstpError(f"RRAS needs the service {service.name}, which is disabled; set its start mode to manual or automatic first.")
         if service.start == SERVICE_DISABLED and service.state != "stopped":
             raise SstpError(
                 f"The service {service.name} runs although it is disabled, so it could not be started again after the change; "

@@ -70,7 +70,7 @@ def should_run(state: HostState, service_state: str) -> bool:
     return service_state == "running" or rras.state != "stopped"
 
 
-def _to_start(state: HostState) -> tuple[str, ...]:
+def to_start(state: HostState) -> tuple[str, ...]:
     """RRAS, what it needs, and whatever else ran."""
     needed = {RRAS_SERVICE.lower()}
     for name in reversed(start_order(state.services)):
@@ -115,13 +115,13 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
         return Plan(tuple(changes), restarts=run_after)
     if run_after and not all(_runs(state, name) for name in (SSTP_SERVICE, RRAS_SERVICE)):
         settle = Await(_settled(state, wanted.certificate), wanted.limits.settle_timeout, required=True)
-        return Plan((SetServices(_to_start(state), "running", wanted.limits.service_timeout), settle), restarts=True)
+        return Plan((SetServices(to_start(state), "running", wanted.limits.service_timeout), settle), restarts=True)
     return Plan()
 
 
 def plan_restart(state: HostState, limits: Limits) -> Plan:
     """Stop SstpSvc and what needs it, start RRAS and whatever else ran, wait until it runs."""
-    names = _to_start(state)
+    names = to_start(state)
     changes: list[Change] = _stop(state, limits)
     changes.append(SetServices(names, "running", limits.service_timeout))
     changes.append(Await(tuple(service_is(name, "running") for name in names), limits.settle_timeout, required=True))
@@ -139,7 +139,7 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
     A second restart is needed then, as it reads them only when it starts. offset: the number of changes before these.
     """
     certificate, limits = wanted.certificate, wanted.limits
-    names = _to_start(state)
+    names = to_start(state)
     running = tuple(service_is(name, "running") for name in (SSTP_SERVICE, RRAS_SERVICE))
     derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
     changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE) if state.parameter(name) is not None]

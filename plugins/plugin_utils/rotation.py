@@ -13,6 +13,7 @@ from .errors import SstpError
 from .guards import require_automatic_mode, require_fitness, require_ownership, require_restartable, require_sstp, require_usable
 from .inputs import pair
 from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
+from .plan import to_start
 from .results import diff, predecessors_result, rotation_diff, server_result
 from .state import HostState, RegistryValue
 from .windows import Applied
@@ -23,7 +24,7 @@ def refuse(state: HostState, certificate: Certificate, plan: Plan, *, take_over:
     """Raise SstpError for the first thing that stands against rotating to the certificate; staged: it is in the store."""
     require_sstp(state)
     require_automatic_mode(state)
-    require_restartable(state)
+    require_restartable(state, to_start(state) if plan.restarts else ())
     require_fitness(certificate, state.time)
     if staged:
         require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)

@@ -198,9 +198,9 @@ def _services(state: HostState) -> Iterator[Finding]:
     if rras is None:
         remedy = "install the Remote Access role with routing and VPN"
         yield Finding("rras_not_installed", "error", RRAS_SERVICE, "the service", "no such service", None, remedy, False)
-    elif rras.state != "running" and rras.start == SERVICE_DISABLED:
-        remedy = "enable Routing and Remote Access if this server is to serve VPN"
-        yield Finding("rras_disabled", "warning", RRAS_SERVICE, "running", "disabled", None, remedy, False)
+    elif rras.start == SERVICE_DISABLED:
+        remedy = "enable Routing and Remote Access if this server is to serve VPN, also after its next start"
+        yield Finding("rras_disabled", "warning", RRAS_SERVICE, "running, and started with Windows", f"disabled, {rras.state}", None, remedy, False)
     elif rras.state != "running":
         yield Finding("rras_stopped", "error", RRAS_SERVICE, "running", rras.state, None, "start it; rras.sstp.rotate does so")
     elif (sstp := state.service(SSTP_SERVICE)) is not None and sstp.state != "running":

@@ -141,8 +141,7 @@ def _identity(state: HostState, thumbprint: str, store: str) -> tuple[str, str |
 def _unreadable(result: Mapping[str, Any]) -> SstpError:
     """The host could not be read; where that was after changes, what they came to must not get lost."""
     sentence = _sentence(result)
-    changed = any(step.get("changed") for step in result.get("changes") or ())
-    if not changed:
+    if not result.get("changed"):
         return SstpError(sentence)
     facts = {name: result[name] for name in ("changes", "failure", "undone", "not_undone") if name in result}
     return SstpError(f"Changes were made ({result.get('outcome')}), but what came of them is not known. {sentence}", **{"changed": True, **facts})

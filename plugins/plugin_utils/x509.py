@@ -92,7 +92,7 @@ def read_certificate(der: bytes) -> Certificate:
             eku=_eku(parsed),
             names=_names(parsed),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as error:
         raise SstpError(f"The data is not a readable X.509 certificate ({error}).") from None
 
 
@@ -124,7 +124,7 @@ def _eku(parsed: x509.Certificate) -> tuple[str, ...] | None:
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType):
+    except x509.ExtensionNotFound:
         return ()
     dns = extension.value.get_values_for_type(x509.DNSName)
     return (*dns, *(str(ip) for ip in extension.value.get_values_for_type(x509.IPAddress)))

@@ -36,7 +36,7 @@ from host_factory import (
     with_sha256,
     without_service,
 )
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from state_strategies import host_states, host_states_before_staging
 
@@ -257,16 +257,7 @@ def is_staged(state, issued=NEW):
     return found is not None and found.key is not None and found.key.usable is True
 
 
-def sstp_died_under_a_disabled_rras(state):
-    """The known defect of test_a_dead_sstp_service_under_a_disabled_rras_that_runs_cannot_be_repaired."""
-    rras, sstp = state.service("RemoteAccess"), state.service("SstpSvc")
-    return rras is not None and rras.start == 4 and rras.state == "running" and sstp.state != "running"
-
-
-host_states_but_for_the_defect = host_states().filter(lambda state: not sstp_died_under_a_disabled_rras(state))
-
-
-@given(host_states_but_for_the_defect)
+@given(host_states())
 def test_audit_and_rotation_agree(state):
     assert is_staged(state)
     assert bool(repairable(state)) == bool(rotate(state))
@@ -278,7 +269,7 @@ def test_audit_and_role_agree_before_the_candidate_is_staged(state):
     assert repairable(state)
 
 
-@given(host_states_but_for_the_defect | host_states_before_staging())
+@given(host_states() | host_states_before_staging())
 def test_audit_and_role_agree(state):
     assert bool(repairable(state)) == (bool(rotate(state)) or not is_staged(state))
 
@@ -286,7 +277,6 @@ def test_audit_and_role_agree(state):
 @given(host_states())
 def test_after_a_rotation_there_is_nothing_to_repair(state):
     after = predicted(state)
-    assume(not sstp_died_under_a_disabled_rras(after))
     assert repairable(after) == []
 
 
@@ -294,7 +284,6 @@ def test_after_a_rotation_there_is_nothing_to_repair(state):
 def test_after_the_import_and_a_rotation_there_is_nothing_to_repair(state):
     others = [c for c in state.certificates if (c.thumbprint, c.store) != (NEW.thumbprint, "MY")]
     after = predicted(with_certificates(state, stored(NEW, key=good_key(NEW)), *others))
-    assume(not sstp_died_under_a_disabled_rras(after))
     assert repairable(after) == []
 
 

@@ -85,7 +85,6 @@ def only(state, **policy):
         pytest.param(bound_to(issue(eku=(CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION))), id="client and server"),
         pytest.param(with_served(healthy(), Served(LOOPBACK_V4, OLD.certificate, None), Served(LOOPBACK_V6, None, {"code": 10049})), id="no IPv6"),
         pytest.param(with_served(healthy()), id="not looked at"),
-        pytest.param(with_service(healthy(), "RemoteAccess", start=4), id="RRAS disabled, but running"),
     ],
 )
 def test_nothing_is_found(state):
@@ -429,14 +428,10 @@ def test_what_is_served_under_a_dead_sstp_service_is_a_finding_of_its_own(served
     assert ids(found(state)) == (["sstp_stopped"] if served else ["sstp_stopped", "served_nothing"])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="DEFECT: sstp_stopped is repairable where RRAS runs although it is disabled, but a rotation then has nothing to do",
-)
-def test_a_dead_sstp_service_under_a_disabled_rras_that_runs_cannot_be_repaired():
-    finding = only(with_service(with_service(healthy(), "RemoteAccess", start=4), "SstpSvc", state="stopped"))
-    assert (finding.id, finding.repairable) == ("sstp_stopped", False)
+@pytest.mark.parametrize("sstp", ["running", "stopped"])
+def test_rras_that_runs_although_disabled_is_a_warning(sstp):
+    finding = only(with_service(with_service(healthy(), "RemoteAccess", start=4), "SstpSvc", state=sstp))
+    assert (finding.id, finding.severity, finding.repairable, finding.actual) == ("rras_disabled", "warning", False, "disabled, running")
 
 
 # --- all states ---

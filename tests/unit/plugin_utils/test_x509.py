@@ -104,23 +104,12 @@ def test_a_damaged_certificate_is_read_or_refused(position, byte):
         return
 
 
-UNSUPPORTED_NAME = pytest.mark.xfail(
-    strict=True,
-    raises=x509.UnsupportedGeneralNameType,
-    reason="DEFECT: _eku reads all extensions before _names does, and UnsupportedGeneralNameType is a plain Exception that nobody catches there",
-)
-
-
 @pytest.mark.parametrize(
     "der",
     [
         pytest.param(damaged(certificate_factory.new().der, VERSION, 1), id="version 2"),
-        pytest.param(
-            issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN", marks=UNSUPPORTED_NAME
-        ),
-        pytest.param(
-            issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN", marks=UNSUPPORTED_NAME
-        ),
+        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN"),
+        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN"),
     ],
 )
 def test_an_odd_certificate_in_a_store_is_known_by_its_hashes(der):
