@@ -35,10 +35,10 @@ lint: all collection
 	cd $(COLLECTION) && ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
 
 unit: all
-	PYTHONPATH=tests $(BIN)/pytest -q -n $(WORKERS) tests/unit tests/lab_tests
+	PYTHONPATH=tests $(BIN)/pytest -q -rs -n $(WORKERS) tests/unit tests/lab_tests
 
 e2e: all
-	$(BIN)/pytest -q -n $(WORKERS) tests/e2e
+	$(BIN)/pytest -q -rs -n $(WORKERS) tests/e2e
 
 clean:
 	rm -rf build

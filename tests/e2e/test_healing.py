@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Site
 from lab import judge
+from servers import Site
 
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 

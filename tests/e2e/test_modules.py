@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from conftest import REPOSITORY, Site
 from lab import judge
+from servers import REPOSITORY, Site
 
 
 def thumbprints(site: Site) -> set[str]:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import yaml
-from conftest import Site
 from lab import judge
+from servers import Site
 
 
 def test_the_role_inside_a_play_that_does_other_things(site: Site) -> None:

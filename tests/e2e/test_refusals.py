@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from conftest import Site
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from servers import Site
 
 IIS = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import Site
+from servers import Site
 
 
 def values(site: Site) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import datetime as dt
 import hashlib
 import ssl
 
-from conftest import Site, serve
 from lab import judge
 from lab.wine import WineLab
 from running import Controller
+from servers import Site, serve
 
 PREDECESSORS = r"SOFTWARE\rras.sstp\Predecessors"
 # Several flags, one that no document names, and every other field away from its default.

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Site
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lab import judge
 from lab.pki import Issued
+from servers import Site
 
 
 @contextmanager

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Site
+from servers import Site
 
 
 def bound(site: Site) -> dict[str, str]:
