@@ -291,11 +291,19 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
                 }
                 using (MachineStore imported = new MachineStore(memory))
                 {
-                    imported.WithContext(hash, delegate(IntPtr context)
+                    try
                     {
-                        AddOrDropKey(context, friendlyName);
-                        return true;
-                    });
+                        imported.WithContext(hash, delegate(IntPtr context)
+                        {
+                            Add(context, friendlyName);
+                            return true;
+                        });
+                    }
+                    catch
+                    {
+                        imported.DropKeys();
+                        throw;
+                    }
                 }
             }
         }
@@ -322,28 +330,34 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             NativeMethods.CertControlStore(_store, 0, NativeMethods.CERT_STORE_CTRL_COMMIT, IntPtr.Zero);
         }
 
-        private void AddOrDropKey(IntPtr context, string friendlyName)
+        private void Add(IntPtr context, string friendlyName)
         {
-            try
+            if (!string.IsNullOrEmpty(friendlyName))
             {
-                if (!string.IsNullOrEmpty(friendlyName))
-                {
-                    SetFriendlyName(context, friendlyName);
-                }
-                if (!NativeMethods.CertAddCertificateContextToStore(_store, context, NativeMethods.CERT_STORE_ADD_REPLACE_EXISTING, IntPtr.Zero))
-                {
-                    throw new CertificateException("CertAddCertificateContextToStore", Marshal.GetLastWin32Error());
-                }
-                Commit();
+                SetFriendlyName(context, friendlyName);
             }
-            catch (CertificateException)
+            if (!NativeMethods.CertAddCertificateContextToStore(_store, context, NativeMethods.CERT_STORE_ADD_REPLACE_EXISTING, IntPtr.Zero))
             {
-                KeyLocation key = ReadKeyLocation(context);
-                if (key != null)
+                throw new CertificateException("CertAddCertificateContextToStore", Marshal.GetLastWin32Error());
+            }
+            Commit();
+        }
+
+        // PFXImportCertStore has written the private keys already: those of an import that came to nothing would stay for ever.
+        private void DropKeys()
+        {
+            foreach (StoredCertificate certificate in List())
+            {
+                try
                 {
-                    DeleteKey(key);
+                    if (certificate.Key != null)
+                    {
+                        DeleteKey(certificate.Key);
+                    }
                 }
-                throw;
+                catch (CertificateException)
+                {
+                }
             }
         }
 
@@ -444,9 +458,14 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             }
         }
 
-        // A key that is not there any more is as good as deleted.
+        // A key that is not there any more is as good as deleted. Without a name, CryptAcquireContext would delete the default key of the
+        // machine: https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-cryptacquirecontextw
         private static void DeleteKey(KeyLocation key)
         {
+            if (string.IsNullOrEmpty(key.Container))
+            {
+                throw new CertificateException("CryptAcquireContext", NTE_BAD_KEYSET);
+            }
             int code = key.ProviderType == 0 ? DeleteCngKey(key) : DeleteCspKey(key);
             if (code != 0 && code != NTE_BAD_KEYSET && code != NTE_NOT_FOUND)
             {

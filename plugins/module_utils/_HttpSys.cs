@@ -379,10 +379,22 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._HttpSys
             }
             catch (HttpSysException)
             {
-                Set(old);
+                PutBack(old);
                 throw;
             }
             return false;
+        }
+
+        // The reason why the new record was refused is what counts; that the old one is missing, the caller sees by reading.
+        private void PutBack(SslRecord old)
+        {
+            try
+            {
+                Set(old);
+            }
+            catch (HttpSysException)
+            {
+            }
         }
 
         private static uint TryUpdate(SslRecord record)

@@ -51,6 +51,10 @@ $JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
 # A longer value is reported by its length alone: nothing that is read here is near it.
 $VALUE_LIMIT = 4096
 $POLL_MILLISECONDS = 250
+$ERROR_SERVICE_REQUEST_TIMEOUT = 1053
+$ERROR_SERVICE_ALREADY_RUNNING = 1056
+$ERROR_SERVICE_NOT_ACTIVE = 1062
+$ERROR_NO_SUCH_LOGON_SESSION = 1312
 
 function ConvertTo-Hex {
     param ([byte[]]$Bytes)
@@ -127,12 +131,20 @@ function Find-RegistryValue {
     }
 }
 
+# PowerShell 7 makes a DateTime of every text in JSON that looks like one.
+function ConvertFrom-JsonTime {
+    param ($Data)
+    if ($Data -isnot [DateTime]) { return , $Data }
+    $Data.ToUniversalTime().ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+}
+
 function Set-RegistryValue {
     param ([string]$Path, [string]$Name, [string]$Kind, $Data)
+    $Data = ConvertFrom-JsonTime $Data
     Invoke-WithRegistryKey -Path $Path -Writable -Create -Script {
         param ($key)
         $value = switch ($Kind) {
-            'binary' { ConvertFrom-Hex $Data }
+            { $_ -in 'binary', 'none' } { ConvertFrom-Hex $Data }
             'dword' { [BitConverter]::ToInt32([BitConverter]::GetBytes([uint32]$Data), 0) }
             'multistring' { , [string[]]@($Data) }
             default { [string]$Data }
@@ -305,7 +317,7 @@ function Get-DependencyMap {
         param ($services)
         $map = @{}
         foreach ($name in $services.GetSubKeyNames()) {
-            $key = $services.OpenSubKey($name)
+            try { $key = $services.OpenSubKey($name) } catch [System.Security.SecurityException] { continue }
             if ($null -eq $key) { continue }
             try { $map[$name] = @($key.GetValue('DependOnService', @())) } finally { $key.Dispose() }
         }
@@ -380,7 +392,6 @@ function Get-ErrorFact {
             break
         }
         if ($exception -is [System.UnauthorizedAccessException] -or $exception -is [System.Security.SecurityException]) { $fact.code = 5 }
-        if ($exception -is [System.ServiceProcess.TimeoutException]) { $fact.code = 1053 }
         $exception = $exception.InnerException
     }
     $fact
@@ -471,7 +482,7 @@ function Test-Change {
             $current = Find-RegistryValue -Path $Change['path'] -Name $Change['name']
             if ($null -eq $current) { return $true }
             if (Get-Field $Change 'only_if_absent' $false) { return $false }
-            $current.kind -ne $Change['value_kind'] -or (@($current.data) -join '|') -cne (@($Change['data']) -join '|')
+            $current.kind -ne $Change['value_kind'] -or (@($current.data) -join '|') -cne (@(ConvertFrom-JsonTime $Change['data']) -join '|')
         }
         'delete_registry_value' { $null -ne (Find-RegistryValue -Path $Change['path'] -Name $Change['name']) }
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
@@ -502,7 +513,10 @@ function Get-Inverse {
             return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
         }
         'services' {
-            $states = @($Change['states'] | ForEach-Object { @{ name = $_['name']; state = (Get-ServiceState $_['name']) } })
+            $states = @(foreach ($wanted in $Change['states']) {
+                    $found = Get-ServiceState $wanted['name']
+                    @{ name = $wanted['name']; state = $(if ($found -in 'stopped', 'stoppending') { 'stopped' } else { 'running' }) }
+                })
             [array]::Reverse($states)
             return @{ kind = 'services'; states = $states; timeout = $Change['timeout'] }
         }
@@ -520,23 +534,39 @@ function Invoke-SetSslRecord {
     @{ atomic = $atomic }
 }
 
+function Wait-Service {
+    param ($Controller, [string[]]$States, [TimeSpan]$Patience)
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $Controller.Refresh()
+        $status = $Controller.Status.ToString().ToLowerInvariant()
+        if ($States -contains $status) { return $status }
+        if ($watch.Elapsed -ge $Patience) { throw (New-Object -TypeName System.ComponentModel.Win32Exception -ArgumentList $ERROR_SERVICE_REQUEST_TIMEOUT) }
+        [System.Threading.Thread]::Sleep($POLL_MILLISECONDS)
+    }
+}
+
+# Control requests are refused while a service is on its way between two states, and RRAS can take long: such a service is waited for first.
+function Set-ServiceState {
+    param ($Controller, [string]$State, [TimeSpan]$Patience)
+    $resting = 'running', 'stopped', 'paused'
+    $status = Wait-Service $Controller $resting $Patience
+    try {
+        if ($State -eq 'stopped') { if ($status -ne 'stopped') { $Controller.Stop() } }
+        elseif ($status -eq 'paused') { $Controller.Continue() }
+        elseif ($status -ne 'running') { $Controller.Start() }
+    }
+    catch { if ((Get-ErrorFact $_).code -notin $ERROR_SERVICE_ALREADY_RUNNING, $ERROR_SERVICE_NOT_ACTIVE) { throw } }
+    $ends = if ($State -eq 'running') { $resting } else { 'stopped' }
+    $settled = Wait-Service $Controller $ends $Patience
+    if ($settled -ne $State) { throw "The service $($Controller.ServiceName) is $settled again; the System log may say why." }
+}
+
 function Invoke-Service {
     param ($Change)
-    $patience = [TimeSpan]::FromSeconds($Change['timeout'])
     foreach ($wanted in $Change['states']) {
         $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $wanted['name']
-        try {
-            $status = $controller.Status.ToString().ToLowerInvariant()
-            if ($wanted['state'] -eq 'stopped') {
-                if ($status -notin 'stopped', 'stoppending') { $controller.Stop() }
-                $controller.WaitForStatus([System.ServiceProcess.ServiceControllerStatus]::Stopped, $patience)
-            }
-            elseif ($wanted['state'] -eq 'running') {
-                if ($status -notin 'running', 'startpending') { $controller.Start() }
-                $controller.WaitForStatus([System.ServiceProcess.ServiceControllerStatus]::Running, $patience)
-            }
-        }
-        finally { $controller.Dispose() }
+        try { Set-ServiceState $controller $wanted['state'] ([TimeSpan]::FromSeconds($Change['timeout'])) } finally { $controller.Dispose() }
     }
 }
 
@@ -607,17 +637,19 @@ function Write-Journal {
     param ([int]$Index, $Inverse)
     if ($null -eq $Inverse) { return }
     Set-RegistryValue -Path $JOURNAL_KEY -Name ('{0:D4}' -f $Index) -Kind 'string' -Data (ConvertTo-Json -InputObject $Inverse -Compress -Depth 6)
+    # Records and journal lie in different hives: without this, a reset could keep the change and lose its inverse.
+    [void](Invoke-WithRegistryKey -Path $JOURNAL_KEY -Writable -Script { param ($key) $key.Flush() })
 }
 
 function Clear-Journal {
-    Invoke-WithRegistryKey -Path $PRODUCT_KEY -Writable -Script { param ($key) $key.DeleteSubKeyTree('Journal', $false) }
-    Invoke-WithRegistryKey -Path 'SOFTWARE' -Writable -Script {
-        param ($key)
-        $product = $key.OpenSubKey('rras.sstp')
-        if ($null -eq $product) { return }
-        try { $empty = $product.SubKeyCount -eq 0 -and $product.ValueCount -eq 0 } finally { $product.Dispose() }
-        if ($empty) { $key.DeleteSubKey('rras.sstp', $false) }
-    }
+    [void](Invoke-WithRegistryKey -Path $PRODUCT_KEY -Writable -Script { param ($key) $key.DeleteSubKeyTree('Journal', $false) })
+    [void](Invoke-WithRegistryKey -Path 'SOFTWARE' -Writable -Script {
+            param ($key)
+            $product = $key.OpenSubKey('rras.sstp')
+            if ($null -eq $product) { return }
+            try { $empty = $product.SubKeyCount -eq 0 -and $product.ValueCount -eq 0 } finally { $product.Dispose() }
+            if ($empty) { $key.DeleteSubKey('rras.sstp', $false) }
+        })
 }
 
 function ConvertTo-Dictionary {
@@ -631,23 +663,32 @@ function ConvertTo-Dictionary {
     $Value
 }
 
-# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal.
+# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal, but for a record
+# whose certificate was not usable even before: HTTP.SYS will never take that one again.
 function Invoke-Undo {
     $undone = New-Object -TypeName System.Collections.ArrayList
     $stuck = New-Object -TypeName System.Collections.ArrayList
+    $lost = New-Object -TypeName System.Collections.ArrayList
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
     $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Sort-Object -Descending) }
     foreach ($name in $names) {
-        $inverse = ConvertTo-Dictionary (ConvertFrom-Json -InputObject $journal[$name].data)
+        $inverse = @{ kind = 'unreadable' }
         try {
+            $inverse = ConvertTo-Dictionary (ConvertFrom-Json -InputObject $journal[$name].data)
             if (Test-Change $inverse) { [void](Invoke-Change $inverse) }
-            Remove-RegistryValue -Path $JOURNAL_KEY -Name $name
             [void]$undone.Add(@{ index = [int]$name; kind = $inverse['kind'] })
         }
-        catch { [void]$stuck.Add(@{ index = [int]$name; kind = $inverse['kind']; error = Get-ErrorFact $_ }) }
+        catch {
+            $why = Get-ErrorFact $_
+            $entry = @{ index = [int]$name; kind = $inverse['kind']; error = $why }
+            if ($inverse['kind'] -eq 'set_ssl_record' -and $why.code -eq $ERROR_NO_SUCH_LOGON_SESSION) { [void]$lost.Add($entry) }
+            else { [void]$stuck.Add($entry) }
+        }
+        # Behind a stuck one everything stays in the journal: undoing again must go through the same states in the same order.
+        if ($stuck.Count -eq 0) { Remove-RegistryValue -Path $JOURNAL_KEY -Name $name }
     }
     if ($stuck.Count -eq 0) { Clear-Journal }
-    @{ undone = $undone; not_undone = $stuck }
+    @{ undone = $undone; not_undone = @($stuck) + @($lost); again = [bool]$stuck.Count }
 }
 
 # A change may hang on earlier ones: it is skipped unless one of those that it names has changed something.
@@ -655,7 +696,7 @@ function Test-Guard {
     param ($Change, $Done)
     $guard = Get-Field $Change 'when_changed'
     if ($null -eq $guard) { return $true }
-    [bool]@($guard | Where-Object { $Done[$_].changed })
+    @($guard | Where-Object { $Done[$_].changed }).Count -gt 0
 }
 
 function Invoke-ChangeList {
@@ -671,7 +712,7 @@ function Invoke-ChangeList {
             $entry.changed = [bool](Test-Change $change)
             if ($module.CheckMode) { continue }
             if ($entry.changed) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
-            if ($entry.changed -or $entry.kind -eq 'await') { $entry.detail = Invoke-Change $change }
+            if ($entry.changed -or $entry.kind -eq 'await') { $detail = Invoke-Change $change; if ($null -ne $detail) { $entry.detail = $detail } }
         }
         catch {
             $failure = @{ index = $entry.index; kind = $entry.kind; error = Get-ErrorFact $_ }
@@ -692,7 +733,7 @@ function Invoke-Transaction {
         $undo = Invoke-Undo
         $module.Result.undone = $undo.undone
         $module.Result.not_undone = $undo.not_undone
-        $module.Result.outcome = if ($undo.not_undone.Count) { 'failed' } else { 'recovered' }
+        $module.Result.outcome = if ($undo.again) { 'failed' } else { 'recovered' }
         $module.Result.changed = [bool]$undo.undone.Count
         return
     }

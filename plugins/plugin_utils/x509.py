@@ -227,6 +227,8 @@ def signature_is_valid(certificate: Certificate, algorithm: str, signature: byte
             key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA256()))
         else:
             return False
+    except UnsupportedAlgorithm:  # such as SHA-1 where the system's OpenSSL forbids it
+        return None
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -41,9 +41,7 @@ class Run:
     def of(self, action: str, host: str | None = None) -> list[dict[str, Any]]:
         """The results of a module (its last name) that was not skipped, in order."""
         return [
-            entry.result
-            for entry in self.entries
-            if entry.action.rpartition(".")[2] == action and entry.status != "skipped" and host in (None, entry.host)
+            entry.result for entry in self.entries if entry.action.rpartition(".")[2] == action and entry.status != "skipped" and host in (None, entry.host)
         ]
 
     def one(self, action: str) -> dict[str, Any]:

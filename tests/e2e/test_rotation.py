@@ -135,3 +135,28 @@ def test_a_failing_switch_takes_everything_back(site: Site) -> None:
     assert "everything done before it was undone" in run.output
     assert but_for_starts(site) == before
     assert judge.working(site.host.state()) == []
+
+
+def test_a_rotation_that_failed_on_a_dead_certificate_can_be_run_again(site: Site) -> None:
+    """HTTP.SYS never takes the old record back (1312): that must be told, and must not stand in the way for ever."""
+    site.host.agent.delete_certificate(site.old.thumbprint)
+    site.host.agent.switch("RemoteAccess.StartFails", 1)
+    run = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(settle_timeout=2, service_timeout=10)).failed()
+    assert "what could not be undone: " in run.output, run.output
+    assert "1312" in run.output
+    site.host.agent.switch("RemoteAccess.StartFails", 0)
+    site.controller.playbook("rras.sstp.rotate", variables=site.rotation()).succeeded()
+    assert judge.working(site.host.state()) == []
+
+
+def test_a_failure_before_the_first_change_is_told_as_what_it_is(bare: Site) -> None:
+    """Nothing is in the journal then, and the collection has no registry key yet."""
+    never = {"kind": "service", "name": "SstpSvc", "state": "never", "text": "something impossible"}
+    wait = {"kind": "await", "timeout": 0, "required": True, "conditions": [never]}
+    run = bare.controller.tasks(
+        {"rras.sstp.windows_backend": {"operation": "apply", "changes": [wait]}}, {"rras.sstp.windows_backend": {"operation": "apply", "recover": True}}
+    )
+    failed, recovered = run.succeeded().of("windows_backend")
+    assert (failed["outcome"], failed["undone"], failed["not_undone"]) == ("failed", [], [])
+    assert "something impossible" in failed["failure"]["error"]["message"]
+    assert (recovered["outcome"], recovered["changed"]) == ("recovered", False)
