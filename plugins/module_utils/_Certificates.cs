@@ -30,6 +30,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public const uint CERT_STORE_OPEN_EXISTING_FLAG = 0x00004000;
         public const uint CERT_STORE_READONLY_FLAG = 0x00008000;
         public const uint CERT_STORE_ADD_REPLACE_EXISTING = 3;
+        public const uint CERT_STORE_CTRL_COMMIT_FORCE_FLAG = 1;
         public const uint CERT_STORE_CTRL_COMMIT = 3;
         public const uint CERT_FIND_SHA1_HASH = 0x00010000;
         public const uint CERT_KEY_PROV_INFO_PROP_ID = 2;
@@ -324,10 +325,11 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             Commit();
         }
 
-        // Stores may keep changes until they are closed. One that does not answers with an error, and has written already.
+        // Stores may keep changes until they are closed, and not count a replaced certificate as one: hence the force. A store that writes
+        // at once answers with an error, and has written already.
         private void Commit()
         {
-            NativeMethods.CertControlStore(_store, 0, NativeMethods.CERT_STORE_CTRL_COMMIT, IntPtr.Zero);
+            NativeMethods.CertControlStore(_store, NativeMethods.CERT_STORE_CTRL_COMMIT_FORCE_FLAG, NativeMethods.CERT_STORE_CTRL_COMMIT, IntPtr.Zero);
         }
 
         private void Add(IntPtr context, string friendlyName)

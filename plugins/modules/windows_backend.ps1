@@ -52,6 +52,7 @@ $JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
 $VALUE_LIMIT = 4096
 $POLL_MILLISECONDS = 250
 $ERROR_SERVICE_REQUEST_TIMEOUT = 1053
+$ERROR_SERVICE_DATABASE_LOCKED = 1055
 $ERROR_SERVICE_ALREADY_RUNNING = 1056
 $ERROR_SERVICE_NOT_ACTIVE = 1062
 $ERROR_NO_SUCH_LOGON_SESSION = 1312
@@ -550,13 +551,22 @@ function Wait-Service {
 function Set-ServiceState {
     param ($Controller, [string]$State, [TimeSpan]$Patience)
     $resting = 'running', 'stopped', 'paused'
-    $status = Wait-Service $Controller $resting $Patience
-    try {
-        if ($State -eq 'stopped') { if ($status -ne 'stopped') { $Controller.Stop() } }
-        elseif ($status -eq 'paused') { $Controller.Continue() }
-        elseif ($status -ne 'running') { $Controller.Start() }
+    $watch = [System.Diagnostics.Stopwatch]::StartNew()
+    while ($true) {
+        $status = Wait-Service $Controller $resting $Patience
+        try {
+            if ($State -eq 'stopped') { if ($status -ne 'stopped') { $Controller.Stop() } }
+            elseif ($status -eq 'paused') { $Controller.Continue() }
+            elseif ($status -ne 'running') { $Controller.Start() }
+            break
+        }
+        catch {
+            $code = (Get-ErrorFact $_).code
+            if ($code -in $ERROR_SERVICE_ALREADY_RUNNING, $ERROR_SERVICE_NOT_ACTIVE) { break }
+            if ($code -ne $ERROR_SERVICE_DATABASE_LOCKED -or $watch.Elapsed -ge $Patience) { throw }
+        }
+        [System.Threading.Thread]::Sleep($POLL_MILLISECONDS)
     }
-    catch { if ((Get-ErrorFact $_).code -notin $ERROR_SERVICE_ALREADY_RUNNING, $ERROR_SERVICE_NOT_ACTIVE) { throw } }
     $ends = if ($State -eq 'running') { $resting } else { 'stopped' }
     $settled = Wait-Service $Controller $ends $Patience
     if ($settled -ne $State) { throw "The service $($Controller.ServiceName) is $settled again; the System log may say why." }

@@ -20,6 +20,7 @@ SSTP_APP_ID = "{ba195980-cd49-458b-9e23-c84ee0adcd75}"
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 LAB = r"SOFTWARE\lab"
 RPC_UNAVAILABLE = 1722
+ERROR_SERVICE_DATABASE_LOCKED = 1055
 
 
 class WinError(Exception):
@@ -205,7 +206,16 @@ class Agent:
 
     def start(self, name: str, *, timeout: float = 30.0) -> None:
         """Start a service, and wait until it runs; what it needs comes up with it."""
-        self.ask("service_start", name)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.ask("service_start", name)
+                break
+            except WinError as error:
+                # The service manager is busy with another start or stop for the moment.
+                if error.code != ERROR_SERVICE_DATABASE_LOCKED or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
         self.wait(name, "running", timeout)
 
     def stop(self, name: str, *, timeout: float = 30.0) -> None:

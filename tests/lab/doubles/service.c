@@ -85,7 +85,9 @@ static BOOL pull_up(const WCHAR *name)
     DWORD now = 0;
 
     if (service) {
-        StartServiceW(service, 0, NULL);
+        /* The service manager refuses while it is busy with another start or stop. */
+        for (int i = 0; i < 200 && !StartServiceW(service, 0, NULL) && GetLastError() == ERROR_SERVICE_DATABASE_LOCKED; i++)
+            Sleep(50);
         CloseServiceHandle(service);
     }
     CloseServiceHandle(manager);
