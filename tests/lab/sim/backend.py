@@ -1,0 +1,163 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""windows_backend on a simulated host: observe and apply, by docs/backend.md and field by field as the PowerShell answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lab.sim.changes import Changes
+from lab.sim.errors import WindowsError
+from lab.sim.facts import JOURNAL, Observer, Options, held
+from lab.sim.machine import Machine
+from lab.sim.registry import PRODUCT
+
+COMPARED = ("http", "sstp", "stores")
+
+Result = dict[str, Any]
+
+
+class Backend:
+    """One call. result is what the module answers; it is kept up while the call goes on."""
+
+    def __init__(self, machine: Machine, options: Options, *, check_mode: bool) -> None:
+        """Nothing is done yet."""
+        self._machine, self._options, self._check_mode = machine, options, check_mode
+        self._observer = Observer(machine, options)
+        self._changes = Changes(machine, options)
+        self.result: Result = {"changed": False}
+
+    def run(self) -> bool:
+        """Do it all; False when the module fails."""
+        try:
+            if str(self._options["operation"]).lower() == "apply":
+                self._locked()
+            facts = self._observer.facts(self._options["facets"])
+            self.result["facts"] = facts
+            self.result["state_id"] = self._observer.state_id(facts)
+        except WindowsError as error:
+            self.result["error"] = error.fact()
+            self.result["failed"] = True
+            self.result["msg"] = f"The host could not be read: {error.message}"
+            return False
+        return True
+
+    def _locked(self) -> None:
+        patience = float(self._options["lock_timeout"])
+        if not self._machine.clock.wait(lambda: not self._machine.locked, patience):
+            self.result["outcome"] = "locked"
+            return
+        self._transaction()
+
+    def _transaction(self) -> None:
+        result = self.result
+        result.update(changes=[], failure=None, undone=[], not_undone=[])
+        if self._options["recover"] and not self._check_mode:
+            self._undo()
+            result["outcome"] = "failed" if result["not_undone"] else "recovered"
+            result["changed"] = bool(result["undone"])
+            return
+        if self._machine.registry.key(JOURNAL) is not None:
+            result["outcome"] = "interrupted"
+            return
+        if self._options["expect"] and not self._as_expected():
+            result["outcome"] = "conflict"
+            return
+        self._run_changes()
+
+    def _as_expected(self) -> bool:
+        facets = [name for name in COMPARED if held(self._options["facets"], name)]
+        now = self._observer.state_id(self._observer.facts(facets))
+        return now == str(self._options["expect"]).lower()
+
+    def _run_changes(self) -> None:
+        result = self.result
+        result["failure"] = self._run_list()
+        result["changed"] = any(entry["changed"] for entry in result["changes"])
+        result["outcome"] = "failed" if result["failure"] else "applied"
+        if result["failure"] is None:
+            if not self._check_mode:
+                self._strike("finished", len(result["changes"]))
+                self._clear_journal()
+        elif self._options["undo_on_failure"] and not self._check_mode:
+            self._undo()
+            result["changed"] = bool(result["not_undone"])
+
+    def _run_list(self) -> dict[str, Any] | None:
+        for index, change in enumerate(self._options["changes"]):
+            entry: dict[str, Any] = {
+                "index": index, "kind": str(change.get("kind") or ""), "changed": False, "skipped": False, "detail": None,
+                "milliseconds": 0,
+            }  # fmt: skip
+            self.result["changes"].append(entry)
+            begun = self._machine.clock.now()
+            try:
+                self._run_change(change, entry)
+            except (WindowsError, KeyError) as problem:
+                error = WindowsError(None, None, f"The change has no {problem}.") if isinstance(problem, KeyError) else problem
+                entry["changed"] = False
+                return {"index": index, "kind": entry["kind"], "error": error.fact()}
+            finally:
+                entry["milliseconds"] = round(1000 * (self._machine.clock.now() - begun))
+        return None
+
+    def _run_change(self, change: Mapping[str, Any], entry: dict[str, Any]) -> None:
+        guard = change.get("when_changed")
+        if guard is not None and not any(self.result["changes"][int(index)]["changed"] for index in _items(guard)):
+            entry["skipped"] = True
+            return
+        self._strike("before", entry["index"])
+        entry["changed"] = self._changes.would_alter(change)
+        if self._check_mode:
+            return
+        if entry["changed"]:
+            self._write_journal(entry["index"], self._changes.inverse(change))
+            self._strike("journalled", entry["index"])
+        if entry["changed"] or entry["kind"] == "await":
+            entry["detail"] = self._changes.perform(change)
+            self._strike("made", entry["index"])
+
+    def _strike(self, moment: str, index: int) -> None:
+        if not self._check_mode:
+            self._machine.faults.strike(moment, index)
+
+    # The journal
+
+    def _write_journal(self, index: int, inverse: dict[str, Any] | None) -> None:
+        if inverse is None:
+            return
+        self._changes.perform(
+            {"kind": "set_registry_value", "path": JOURNAL, "name": f"{index:04d}", "value_kind": "string", "data": json.dumps(inverse)}
+        )
+
+    def _clear_journal(self) -> None:
+        registry = self._machine.registry
+        registry.remove(JOURNAL)
+        product = registry.key(PRODUCT)
+        if product is not None and not product.keys and not product.values:
+            registry.remove(PRODUCT)
+
+    def _undo(self) -> None:
+        """Run the inverses of the journal, the last one first; what cannot be undone stays in it."""
+        key = self._machine.registry.key(JOURNAL)
+        undone, stuck = self.result["undone"], self.result["not_undone"]
+        for value in sorted(key.values.values(), reverse=True) if key else []:
+            inverse = json.loads(str(value.data))
+            entry = {"index": int(value.name), "kind": inverse["kind"]}
+            try:
+                self._strike("undoing", entry["index"])
+                if self._changes.would_alter(inverse):
+                    self._changes.perform(inverse)
+                self._machine.registry.delete(JOURNAL, value.name)
+                undone.append(entry)
+            except WindowsError as error:
+                stuck.append({**entry, "error": error.fact()})
+        if not stuck:
+            self._clear_journal()
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

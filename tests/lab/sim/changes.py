@@ -1,0 +1,282 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The primitive changes of the back-end: would one alter anything, what takes it back, and doing it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lab.sim.errors import ACCESS_DENIED, SERVICE_TIMEOUT, WindowsError
+from lab.sim.facts import Options, held, joined, state_name, told_value
+from lab.sim.http_sys import HttpConfiguration
+from lab.sim.machine import Machine
+from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
+from lab.sim.registry import KINDS, Data
+from lab.sim.services import Service
+
+QUERY, SET, DELETE = "HttpQueryServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration"
+# What .NET gives a dependent service while it stops the one that was asked for.
+DEPENDENT_SECONDS = 30
+NULL_METHOD = "You cannot call a method on a null-valued expression."
+
+Change = Mapping[str, Any]
+
+
+class Changes:
+    """Carries out changes on one machine, by the options of one call."""
+
+    def __init__(self, machine: Machine, options: Options) -> None:
+        """Nothing is done yet."""
+        self._machine, self._options = machine, options
+
+    def would_alter(self, change: Change) -> bool:
+        """Would the change alter anything on the host as it is now?"""
+        kind = change.get("kind")
+        if kind == "set_ssl_record":
+            current = self._find_record(change)
+            return current is None or text(current) != text(wanted(change))
+        if kind == "delete_ssl_record":
+            return self._find_record(change) is not None
+        if kind == "set_registry_value":
+            return self._value_differs(change)
+        if kind == "delete_registry_value":
+            return self._find_value(change) is not None
+        if kind == "import_pfx":
+            return bool(change.get("replace")) or not self._stored(change)
+        if kind == "delete_certificate":
+            return self._stored(change)
+        if kind == "services":
+            now = [self._service_state(item["name"]) for item in change["states"]]
+            return now != [str(item["state"]).lower() for item in change["states"]]
+        if kind == "await":
+            return False
+        raise WindowsError(None, None, f"There is no change of the kind '{kind or ''}'.")
+
+    def inverse(self, change: Change) -> dict[str, Any] | None:
+        """The change that takes this one back, from what is there now."""
+        kind = change["kind"]
+        if kind in ("set_ssl_record", "delete_ssl_record"):
+            current = self._find_record(change)
+            if current is not None:
+                return {**current, "kind": "set_ssl_record"}
+            key = {"family": change.get("family", "ip"), "address": change["address"], "port": change["port"]}
+            return {"kind": "delete_ssl_record", **key, "host": change.get("host")}
+        if kind in ("set_registry_value", "delete_registry_value"):
+            place = {"path": change["path"], "name": change["name"]}
+            value = self._find_value(change)
+            if value is None:
+                return {"kind": "delete_registry_value", **place}
+            return {"kind": "set_registry_value", **place, "value_kind": value["kind"], "data": value["data"]}
+        if kind == "import_pfx" and not self._stored(change):
+            return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": True}
+        if kind == "services":
+            states = [{"name": item["name"], "state": self._service_state(item["name"])} for item in change["states"]]
+            return {"kind": "services", "states": states[::-1], "timeout": change.get("timeout")}
+        return None
+
+    def perform(self, change: Change) -> dict[str, Any] | None:
+        """Do it; the detail."""
+        work: dict[str, Callable[[Change], dict[str, Any] | None]] = {
+            "set_ssl_record": self._set_record,
+            "delete_ssl_record": self._delete_record,
+            "set_registry_value": self._set_value,
+            "delete_registry_value": self._delete_value,
+            "import_pfx": self._import,
+            "delete_certificate": self._delete_certificate,
+            "services": self._set_services,
+            "await": self._await,
+        }
+        return work[change["kind"]](change)
+
+    # HTTP.SYS
+
+    def _find_record(self, change: Change) -> Fields | None:
+        http = HttpConfiguration(self._machine.http)
+        found = http.find(*key_of(wanted(change), QUERY))
+        return told(found) if found else None
+
+    def _set_record(self, change: Change) -> dict[str, Any]:
+        fields = wanted(change)
+        atomic = HttpConfiguration(self._machine.http).put(machine_record(fields, QUERY))
+        read = self._find_record(change)
+        if read is None or text(read) != text(fields):
+            raise WindowsError(None, None, "HTTP.SYS took the record but does not give it back as it was set.")
+        return {"atomic": atomic}
+
+    def _delete_record(self, change: Change) -> None:
+        HttpConfiguration(self._machine.http).delete(*key_of(wanted(change), DELETE))
+
+    # Registry
+
+    def _find_value(self, change: Change) -> dict[str, Any] | None:
+        value = self._machine.registry.get(change["path"], change["name"])
+        return told_value(value) if value else None
+
+    def _value_differs(self, change: Change) -> bool:
+        current = self._find_value(change)
+        if current is None:
+            return True
+        if change.get("only_if_absent"):
+            return False
+        kind_differs = current["kind"] != str(change.get("value_kind")).lower()
+        return kind_differs or joined(current["data"]) != joined(change.get("data"))
+
+    def _may_write(self, function: str) -> None:
+        self._machine.faults.check(function)
+        if not self._machine.elevated:
+            raise WindowsError(None, ACCESS_DENIED, "Requested registry access is not allowed.")
+
+    def _set_value(self, change: Change) -> None:
+        self._may_write("RegSetValueEx")
+        kind = str(change["value_kind"]).lower()
+        self._machine.registry.set(change["path"], change["name"], kind, _typed(kind, change.get("data")))
+
+    def _delete_value(self, change: Change) -> None:
+        self._may_write("RegDeleteValue")
+        self._machine.registry.delete(change["path"], change["name"])
+
+    # Certificates
+
+    def _stored(self, change: Change) -> bool:
+        return self._machine.stores.certificate(change["store"], change["thumbprint"]) is not None
+
+    def _open_store(self, name: str) -> bool:
+        """Open a store for writing; whether there is one of that name."""
+        self._machine.faults.check("CertOpenStore")
+        if self._machine.stores.find(name) is None:
+            return False
+        if not self._machine.elevated:
+            raise WindowsError("CertOpenStore", ACCESS_DENIED)
+        return True
+
+    def _import(self, change: Change) -> None:
+        try:
+            pfx = base64.b64decode(self._options["pfx"] or "", validate=True)
+        except binascii.Error as error:
+            raise WindowsError(None, None, "The input is not a valid Base-64 string.") from error
+        if self._open_store(change["store"]):
+            self._machine.faults.check("PFXImportCertStore")
+            self._machine.faults.check("CertAddCertificateContextToStore")
+            self._machine.stores.import_pfx(
+                change["store"], pfx, self._options["pfx_password"] or "", wanted=str(change["thumbprint"]).lower(),
+                exportable=bool(change.get("exportable")), friendly_name=change.get("friendly_name") or None,
+                build=self._machine.build,
+            )  # fmt: skip
+        if not self._stored(change):
+            raise WindowsError(None, None, "Windows imported the certificate, but it is not in the store.")
+
+    def _delete_certificate(self, change: Change) -> None:
+        if self._open_store(change["store"]):
+            entries = self._machine.stores.open(change["store"]).entries
+            entry = entries[change["thumbprint"].lower()]
+            if change.get("with_key") and entry.link:
+                # A key that is not there any more is as good as deleted.
+                self._machine.faults.check("CryptAcquireContext" if entry.link.provider_type else "NCryptDeleteKey")
+                self._machine.stores.containers.pop(entry.link.container, None)
+            self._machine.faults.check("CertDeleteCertificateFromStore")
+            del entries[change["thumbprint"].lower()]
+        if self._stored(change):
+            raise WindowsError(None, None, "Windows deleted the certificate, but it is still in the store.")
+
+    # Services
+
+    def _service(self, name: str) -> Service:
+        service = self._machine.services.find(name)
+        if service is None:
+            raise WindowsError(None, None, NULL_METHOD)
+        return service
+
+    def _service_state(self, name: str) -> str:
+        return state_name(self._service(name).state)
+
+    def _set_services(self, change: Change) -> None:
+        patience = float(change.get("timeout") or 0)
+        for item in change["states"]:
+            service = self._service(item["name"])
+            if str(item["state"]).lower() == "stopped":
+                if service.state not in ("stopped", "stop_pending"):
+                    self._stop(service)
+                self._wait(service, "stopped", patience)
+            elif str(item["state"]).lower() == "running":
+                if service.state not in ("running", "start_pending"):
+                    self._call("StartService", self._machine.services.start, service.name)
+                self._wait(service, "running", patience)
+
+    def _stop(self, service: Service) -> None:
+        """ServiceController.Stop: by its documentation it stops the services that depend on this one before."""
+        for dependant in self._machine.services.dependants(service.name):
+            if dependant.state != "stopped":
+                self._stop(dependant)
+                self._wait(dependant, "stopped", DEPENDENT_SECONDS)
+        self._call("ControlService", self._machine.services.stop, service.name)
+
+    def _call(self, function: str, work: Callable[[str], int], name: str) -> None:
+        code = self._machine.faults.due(function, name)[0] or work(name)
+        if code:
+            raise WindowsError(None, code)
+
+    def _wait(self, service: Service, state: str, seconds: float) -> None:
+        if not self._machine.clock.wait(lambda: service.state == state, seconds):
+            raise WindowsError(None, SERVICE_TIMEOUT)
+
+    # Waiting
+
+    def _await(self, change: Change) -> dict[str, Any]:
+        seconds = float(change.get("timeout") or 0)
+        unmet: list[str] = []
+
+        def met() -> bool:
+            unmet[:] = [item.get("text") for item in change["conditions"] if not self._holds(item)]
+            return not unmet
+
+        if not self._machine.clock.wait(met, seconds) and change.get("required"):
+            raise WindowsError(None, None, f"After {change.get('timeout')} seconds this still did not hold: {'; '.join(map(str, unmet))}.")
+        return {"unmet": unmet}
+
+    def _holds(self, condition: Change) -> bool:
+        kind = condition.get("kind")
+        if kind == "registry_value":
+            value = self._find_value(condition)
+            if value is None or value["kind"] != str(condition.get("value_kind")).lower():
+                return False
+            data = value["data"]
+            return held(data if isinstance(data, list) else [data], condition.get("data"))
+        if kind == "service":
+            return self._service_state(condition["name"]) == str(condition["state"]).lower()
+        if kind == "served":
+            try:
+                served = self._machine.served(condition["address"], int(condition["port"]))
+            except WindowsError:
+                return False
+            return served.thumbprint == str(condition["thumbprint"]).lower()
+        raise WindowsError(None, None, f"There is no condition of the kind '{kind or ''}'.")
+
+
+def _typed(kind: str, data: Any) -> Data:
+    """A value's data as .NET makes it of what a change carries."""
+    try:
+        if kind == "binary":
+            return bytes.fromhex(str(data or ""))
+        if kind == "dword":
+            number = int(data)
+            if not 0 <= number < 1 << 32:
+                raise ValueError(data)
+            return number
+        if kind == "qword":
+            return int(data)
+        if kind == "multistring":
+            return [str(item) for item in (data if isinstance(data, list) else [data])]
+    except (ValueError, TypeError) as error:
+        raise WindowsError(None, None, f'Cannot convert value "{data}" to the kind {kind}.') from error
+    if kind == "none":
+        # SetValue takes bytes for this kind, and the back-end gives it text.
+        raise WindowsError(
+            None, None, "The type of the value object did not match the specified RegistryValueKind or the object could not be properly converted."
+        )
+    if kind not in KINDS:
+        raise WindowsError(None, None, f'Cannot convert value "{kind}" to type "Microsoft.Win32.RegistryValueKind".')
+    return "" if data is None else str(data)

@@ -1,0 +1,222 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""observe: the facts of a simulated host, as windows_backend.ps1 tells them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lab.sim.errors import WindowsError
+from lab.sim.http_sys import FAMILIES, HttpConfiguration
+from lab.sim.machine import Machine
+from lab.sim.records import Fields, text, told
+from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Value
+from lab.sim.sstp import DEFAULT_PORT
+from lab.sim.store import Entry, KeyLink
+
+JOURNAL = PRODUCT + r"\Journal"
+# A longer value is told by its length alone.
+VALUE_LIMIT = 4096
+LOOPBACK = ("127.0.0.1", "::1")
+
+Facts = dict[str, Any]
+Options = dict[str, Any]
+
+
+def held(items: Iterable[object], wanted: object) -> bool:
+    """PowerShell's -contains: without regard to case."""
+    folded = str(wanted).casefold()
+    return any(str(item).casefold() == folded for item in items)
+
+
+def told_value(value: Value) -> dict[str, Any]:
+    """A registry value: kind and data."""
+    data = value.data.hex().upper() if isinstance(value.data, bytes) else value.data
+    return {"kind": value.kind, "data": list(data) if isinstance(data, list) else data}
+
+
+def state_name(state: str) -> str:
+    """A service's state as .NET names it, lower case."""
+    return state.replace("_", "")
+
+
+def joined(data: object) -> str:
+    """A value's data as one text, as PowerShell joins it."""
+    return "|".join("" if item is None else str(item) for item in (data if isinstance(data, list) else [data]))
+
+
+class Observer:
+    """Reads one machine by one call's options."""
+
+    def __init__(self, machine: Machine, options: Options) -> None:
+        """Nothing is read yet."""
+        self._machine, self._options = machine, options
+
+    def facts(self, facets: Sequence[str]) -> Facts:
+        """The facts of these facets."""
+        machine, ports = self._machine, self._ports()
+        facts: Facts = {"ports": ports}
+        records: list[Fields] = []
+        if held(facets, "http"):
+            facts["http"] = self._http()
+            records = [record for record in facts["http"]["records"] if record["port"] in ports]
+        if held(facets, "sstp"):
+            facts["sstp"] = {"parameters": self._key(SSTPSVC), "config_store": self._key(SSTPSVC + r"\ConfigStore")}
+        if held(facets, "services"):
+            facts["services"] = self._services()
+        if held(facets, "stores"):
+            facts["stores"] = self._stores(records)
+        if held(facets, "served"):
+            facts["served"] = [self._served(address, port) for port in ports for address in LOOPBACK]
+        if held(facets, "host"):
+            facts["host"] = self._host()
+        if held(facets, "product"):
+            facts["product"] = {"predecessors": self._key(PRODUCT + r"\Predecessors"), "journal": self._key(JOURNAL)}
+        machine.clock.settle()
+        return facts
+
+    def state_id(self, facts: Facts) -> str:
+        """The digest of what a plan on these facts may touch; the same algorithm as on Windows."""
+        lines: list[str] = []
+        if "http" in facts:
+            lines += ["http|" + text(record) for record in facts["http"]["records"] if record["port"] in facts["ports"]]
+        if "sstp" in facts and facts["sstp"]["parameters"] is not None:
+            for name, value in facts["sstp"]["parameters"].items():
+                lines.append(f"sstp|{name.upper()}|{value['kind']}|{joined(value['data'])}")
+        for store, items in facts.get("stores", {}).items():
+            for item in items:
+                if held(self._options["thumbprints"], item["thumbprint"]):
+                    container = item["key"]["container"] if item["key"] else ""
+                    lines.append(f"certificate|{store}|{item['thumbprint']}|{container}")
+        lines.sort(key=lambda line: line.encode("utf-16-be"))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def _ports(self) -> list[int]:
+        if self._options["ports"]:
+            return list(self._options["ports"])
+        value = self._machine.registry.get(SSTPSVC, "ListenerPort")
+        if value is None or not value.data or not isinstance(value.data, (int, str)):
+            return [DEFAULT_PORT]
+        try:
+            return [int(value.data)]
+        except ValueError as error:
+            raise WindowsError(None, None, f'Cannot convert value "{value.data}" to type "System.Int32".') from error
+
+    def _http(self) -> dict[str, Any]:
+        http = HttpConfiguration(self._machine.http)
+        found = {family: http.list(family) for family in FAMILIES}
+        only = self._machine.registry.get(HTTP, "ListenOnlyList")
+        data = told_value(only)["data"] if only else []
+        return {
+            "records": [told(record) for records in found.values() for record in records or []],
+            "unsupported_families": [family for family, records in found.items() if records is None],
+            "listen_only": data if isinstance(data, list) else [data],
+        }
+
+    def _key(self, path: str) -> dict[str, Any] | None:
+        key = self._machine.registry.key(path)
+        if key is None:
+            return None
+        facts = {value.name: told_value(value) for value in key.values.values()}
+        for name, fact in facts.items():
+            if isinstance(fact["data"], str) and len(fact["data"]) > VALUE_LIMIT:
+                facts[name] = {"kind": fact["kind"], "data": None, "length": len(fact["data"])}
+        return facts
+
+    def _services(self) -> list[dict[str, Any]]:
+        manager = self._machine.services
+        root = manager.find("SstpSvc")
+        wanted = [root] if root else []
+        for service in wanted:  # grows while it is walked
+            wanted += [item for item in manager.dependants(service.name) if item not in wanted]
+        return [
+            {
+                "name": item.name,
+                "state": state_name(item.state),
+                "start": manager.start_type(item.name),
+                "depends_on": list(manager.needs(item.name)),
+            }
+            for item in wanted
+        ]
+
+    def _stores(self, records: Sequence[Fields]) -> dict[str, Any]:
+        to_prove = list(self._options["prove"])
+        if self._options["prove_bound"]:
+            to_prove += [record["certificate_hash"] for record in records]
+        stores: dict[str, Any] = {}
+        for name in ["MY", *(record["certificate_store_name"] for record in records if record["certificate_store_name"])]:
+            if name.upper() not in stores:
+                stores[name.upper()] = self._store(name, to_prove)
+        return stores
+
+    def _store(self, name: str, to_prove: Sequence[str]) -> list[dict[str, Any]]:
+        self._machine.faults.check("CertOpenStore")
+        store = self._machine.stores.find(name)
+        return [self._certificate(entry, to_prove) for entry in store.sorted()] if store else []
+
+    def _certificate(self, entry: Entry, to_prove: Sequence[str]) -> dict[str, Any]:
+        thumbprint = entry.certificate.thumbprint.upper()
+        return {
+            "thumbprint": thumbprint,
+            "raw": entry.certificate.encoded,
+            "friendly_name": entry.friendly_name,
+            "key": self._key_fact(entry.link, held(to_prove, thumbprint)) if entry.link else None,
+        }
+
+    def _key_fact(self, link: KeyLink, prove: bool) -> dict[str, Any]:
+        fact: dict[str, Any] = {
+            "container": link.container,
+            "provider": link.provider,
+            "provider_type": link.provider_type,
+            "flags": link.flags,
+            "key_spec": link.key_spec,
+            "acquire_code": None,
+            "signature": None,
+        }
+        if not prove and held(self._options["untouched_providers"], link.provider):
+            return fact
+        try:
+            self._machine.faults.check("CryptAcquireCertificatePrivateKey")
+            fact["acquire_code"] = self._machine.stores.acquire_code(link)
+            if prove and fact["acquire_code"] == 0 and self._options["challenge"]:
+                fact["signature"] = self._sign(link)
+        except WindowsError as error:
+            fact["acquire_code"] = -1 if error.code is None else error.code
+        return fact
+
+    def _sign(self, link: KeyLink) -> dict[str, str]:
+        try:
+            challenge = base64.b64decode(self._options["challenge"], validate=True)
+        except binascii.Error as error:
+            raise WindowsError(None, None, "The input is not a valid Base-64 string.") from error
+        self._machine.faults.check("CryptSignHash")
+        algorithm, signature = self._machine.stores.sign(link, challenge)
+        return {"algorithm": algorithm, "data": base64.b64encode(signature).decode()}
+
+    def _served(self, address: str, port: int) -> dict[str, Any]:
+        served: dict[str, Any] = {"address": address, "port": port, "raw": None, "error": None}
+        try:
+            served["raw"] = self._machine.served(address, port).encoded
+        except WindowsError as error:
+            served["error"] = error.fact()
+        return served
+
+    def _host(self) -> dict[str, Any]:
+        def version(name: str) -> object:
+            value = self._machine.registry.get(VERSION, name)
+            return told_value(value)["data"] if value else None
+
+        return {
+            "build": version("CurrentBuildNumber"),
+            "revision": version("UBR"),
+            "product": version("ProductName"),
+            "powershell": self._machine.powershell,
+            "elevated": self._machine.elevated,
+            "time": self._machine.clock.date().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "name": self._machine.name,
+        }
