@@ -42,11 +42,14 @@ DIGESTED = ("http", "sstpsvc", "certificates", "containers")
 
 
 def free_port() -> int:
-    """A port that nobody uses, on IPv4 and IPv6."""
+    """A port that nobody uses, on IPv4 and IPv6.
+
+    Not one that the kernel gives (bind to 0): until the host listens on it, any outgoing connection of this machine could be given the same.
+    """
     while True:
+        port = 20000 + secrets.randbelow(10000)
         with socket.socket() as v4, contextlib.suppress(OSError):
-            v4.bind(("127.0.0.1", 0))
-            port: int = v4.getsockname()[1]
+            v4.bind(("127.0.0.1", port))
             if not socket.has_ipv6:
                 return port
             with socket.socket(socket.AF_INET6) as v6:
