@@ -8,8 +8,7 @@ Each has a sentence for people, in the words of what will be done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .inputs import Endpoint
@@ -195,7 +194,6 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     restarts: bool = False
-    notes: Sequence[str] = field(default_factory=tuple)
 
     def __bool__(self) -> bool:
         return bool(self.changes)
