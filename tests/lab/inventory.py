@@ -18,17 +18,21 @@ GROUP = "sstp_servers"
 
 @dataclass(frozen=True)
 class Login:
-    """A host of an inventory, the credentials that choose it at the server, and variables of its own."""
+    """A host of an inventory, the credentials that choose it at the server, and variables of its own.
+
+    site: the group below the inventory's group that the host is in, if any.
+    """
 
     name: str
     username: str
     password: str
     variables: Mapping[str, object] = field(default_factory=dict)
+    site: str | None = None
 
 
-def new_login(name: str, **variables: object) -> Login:
+def new_login(name: str, site: str | None = None, **variables: object) -> Login:
     """A login with a random password."""
-    return Login(name, "lab-administrator", secrets.token_urlsafe(18), variables)
+    return Login(name, "lab-administrator", secrets.token_urlsafe(18), variables, site)
 
 
 def write_inventory(path: Path, server: WinRMServer, logins: Sequence[Login], *, group: str = GROUP, heading: str = "") -> None:
@@ -39,14 +43,25 @@ def write_inventory(path: Path, server: WinRMServer, logins: Sequence[Login], *,
 
 
 def inventory_text(server: WinRMServer, logins: Sequence[Login], *, group: str = GROUP) -> str:
-    lines = ["---", f"{group}:", "  hosts:"]
-    for login in logins:
-        lines.append(f"    {scalar(login.name)}:")
-        variables = {"ansible_user": login.username, "ansible_password": login.password, **login.variables}
-        lines += [f"      {name}: {scalar(value)}" for name, value in variables.items()]
+    lines = ["---", f"{group}:"]
+    sites = list(dict.fromkeys(login.site for login in logins if login.site))
+    lines += _hosts([login for login in logins if not login.site], "  ")
+    if sites:
+        lines.append("  children:")
+    for site in sites:
+        lines += [f"    {scalar(site)}:", *_hosts([login for login in logins if login.site == site], "      ")]
     lines.append("  vars:")
     lines += [f"    {name}: {scalar(value)}" for name, value in _connection(server).items()]
     return "\n".join(lines) + "\n"
+
+
+def _hosts(logins: Sequence[Login], indent: str) -> list[str]:
+    lines = [f"{indent}hosts:"] if logins else []
+    for login in logins:
+        lines.append(f"{indent}  {scalar(login.name)}:")
+        variables = {"ansible_user": login.username, "ansible_password": login.password, **login.variables}
+        lines += [f"{indent}    {name}: {scalar(value)}" for name, value in variables.items()]
+    return lines
 
 
 def _connection(server: WinRMServer) -> dict[str, object]:

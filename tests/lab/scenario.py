@@ -131,9 +131,9 @@ def hashes_of(issued: Mapping[str, Issued], authority: Authority) -> dict[str, t
 # --- into the state -----------------------------------------------------------------------------------------------
 
 
-def apply(scenario: Scenario, host: AnyHost, authority: Authority) -> dict[str, Issued]:
-    """Bring a fresh host into the initial state; the certificates by name."""
-    issued = issue(scenario, authority)
+def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[str, Issued] | None = None) -> dict[str, Issued]:
+    """Bring a fresh host into the initial state; the certificates by name, issued unless they are given (of the same scenario)."""
+    issued = issued or issue(scenario, authority)
     known = hashes_of(issued, authority)
     agent: Agent = host.agent
     state = scenario.state

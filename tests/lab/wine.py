@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import json
 import os
 import re
 import secrets
@@ -23,22 +21,19 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lab import prefix as prefixes
-from lab.agent import SSTP_APP_ID, SSTPSVC, Agent, Record
+from lab.agent import SSTPSVC, Agent
 from lab.command import Refused, WineCommand, split_command_line
 from lab.host import Command
-from lab.pki import Issued
 from lab.processes import kill_marked
+from lab.server import Server
 from lab.tls import Listener
 
 # CreateProcess takes no more.
 LONGEST_COMMAND_LINE = 32767
 SHELLS = ("powershell", "powershell.exe", "pwsh", "pwsh.exe")
-# The members of the state that a change of the host shows in.
-DIGESTED = ("http", "sstpsvc", "certificates", "containers")
 
 
 def free_port() -> int:
@@ -72,7 +67,7 @@ def remove_stale(hosts: Path) -> None:
             end_wine(folder)
 
 
-class WineHost:
+class WineHost(Server):
     """One Windows server: implements host.Host."""
 
     def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool) -> None:
@@ -142,34 +137,9 @@ class WineHost:
                 raise TimeoutError(f"the script gave nothing for {timeout} s")
         return code, stdout.decode(errors="replace"), stderr.decode(errors="replace")
 
-    def bind(self, thumbprint: str, **fields: Any) -> None:
-        """Set the pair 0.0.0.0 and [::] of the host's port; fields as in Record."""
-        for address in ("0.0.0.0", "[::]"):
-            self.agent.set_record(Record("ip", f"{address}:{self.port}", thumbprint, **fields))
-
-    def install(
-        self, issued: Issued, *, bind: bool = True, start: bool = True, store: str = "MY", **fields: Any
-    ) -> None:
-        """Make a working SSTP server of it: machine key, chain, pair, services (which write the hashes).
-
-        fields are those of Record, for both records of the pair.
-        """
-        self.agent.import_pfx(issued.pfx("lab"), "lab", store)
-        for der in issued.chain_der:
-            self.agent.add_certificate(der, "CA")
-        if bind:
-            fields.setdefault("app_id", SSTP_APP_ID)
-            fields.setdefault("store", store)
-            self.bind(issued.thumbprint, **fields)
-        if start:
-            self.agent.start("RemoteAccess")
-
-    def restart(self) -> None:
-        """Stop the three services from the top, and start them again."""
-        for name in ("RemoteAccess", "RasMan", "SstpSvc"):
-            if self.agent.service(name)["state"] != "stopped":
-                self.agent.stop(name)
-        self.agent.start("RemoteAccess")
+    @property
+    def _agent(self) -> Agent:
+        return self.agent
 
     def state(self) -> dict[str, Any]:
         """The raw state by the Windows API.
@@ -180,13 +150,6 @@ class WineHost:
         "services": {name: {"state", "exit_code", "start_type", "starts"}}, "events": ["21 text"]}
         """
         return {**self.agent.dump(), "port": self.port}
-
-    def digest(self) -> str:
-        """SHA-256 of what a change of the host shows in: equal digests, equal hosts."""
-        state = self.state()
-        shown: dict[str, Any] = {name: state[name] for name in DIGESTED}
-        shown["services"] = {name: [item["state"], item["starts"]] for name, item in state["services"].items()}
-        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
     def close(self) -> None:
         """End everything of this host, and remove its folder."""
@@ -200,16 +163,6 @@ class WineHost:
     def _end(self) -> None:
         end_wine(self.folder)
         self._agent_process.wait(10)
-
-    def __enter__(self) -> WineHost:
-        """Give the host itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 class WineLab:
