@@ -1,4 +1,4 @@
-# Everything is made below build/, with python3 and make alone. What Wine needs is told by `make demo` and by the tests that skip.
+# Everything is made below build/, with python3 and make alone. What Wine needs is told by the tests that skip.
 PYTHON ?= python3
 VENV := build/venv
 BIN := $(VENV)/bin
@@ -6,11 +6,12 @@ COLLECTION := build/ansible_collections/rras/sstp
 PARTS := galaxy.yml README.md CHANGELOG.md LICENSE requirements.txt meta plugins roles playbooks docs
 WORKERS ?= 2
 
-.PHONY: all demo test lint unit e2e collection clean
+.PHONY: all demo test test-wine lint unit e2e collection clean
 
 all: $(VENV)/done
 
 $(VENV)/done: requirements.txt requirements-dev.txt
+	@echo "Installing Python packages below build/, once ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -r requirements-dev.txt
@@ -23,22 +24,27 @@ collection:
 	cp -R $(PARTS) $(COLLECTION)
 
 demo: all collection
-	PYTHONPATH=tests $(BIN)/python tests/demo.py
+	PYTHONPATH=tests $(BIN)/python -m demo
 
 test: lint unit e2e
 
 lint: all collection
 	$(BIN)/ruff check .
 	cd build && venv/bin/mypy --config-file ../pyproject.toml -p ansible_collections.rras.sstp.plugins.plugin_utils -p ansible_collections.rras.sstp.plugins.action
-	MYPYPATH=tests $(BIN)/mypy -p lab
+	MYPYPATH=tests $(BIN)/mypy -p lab -p demo
 	$(BIN)/yamllint --strict .
 	cd $(COLLECTION) && ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
 
 unit: all
 	PYTHONPATH=tests $(BIN)/pytest -q -rs -n $(WORKERS) tests/unit tests/lab_tests
 
+# Tests that share a fleet stay on one worker.
 e2e: all
-	$(BIN)/pytest -q -rs -n $(WORKERS) tests/e2e
+	$(BIN)/pytest -q -rs -n $(WORKERS) --dist loadgroup tests/e2e
+
+# Each scenario from end to end under Wine; `make test` has a choice of them.
+test-wine: all
+	SSTP_WINE=all $(BIN)/pytest -q -rs -n $(WORKERS) tests/e2e/test_scenarios.py -k on_wine
 
 clean:
 	rm -rf build

@@ -45,6 +45,9 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._record("failed", result)
 
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._record("unreachable", result)
+
     def v2_runner_on_skipped(self, result: Any) -> None:
         self._record("skipped", result)
 
