@@ -207,13 +207,13 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             _store = store;
         }
 
-        // Null where there is no store of that name.
+        // To read: null where there is no store of that name. To write: it is made.
         public static MachineStore Open(string name, bool writable)
         {
-            uint flags = NativeMethods.CERT_SYSTEM_STORE_LOCAL_MACHINE | NativeMethods.CERT_STORE_OPEN_EXISTING_FLAG;
+            uint flags = NativeMethods.CERT_SYSTEM_STORE_LOCAL_MACHINE;
             if (!writable)
             {
-                flags |= NativeMethods.CERT_STORE_READONLY_FLAG;
+                flags |= NativeMethods.CERT_STORE_OPEN_EXISTING_FLAG | NativeMethods.CERT_STORE_READONLY_FLAG;
             }
             IntPtr store = NativeMethods.CertOpenStore((IntPtr)NativeMethods.CERT_STORE_PROV_SYSTEM_W, 0, IntPtr.Zero, flags, name);
             if (store != IntPtr.Zero)

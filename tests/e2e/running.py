@@ -59,6 +59,14 @@ class Run:
         """The messages of the tasks that failed."""
         return [str(entry.result.get("msg")) for entry in self.entries if entry.status == "failed"]
 
+    def changed_on(self, host: str) -> list[str]:
+        """The tasks that changed something on one host."""
+        return [entry.task for entry in self.entries if entry.host == host and entry.status == "ok" and entry.result.get("changed")]
+
+    def failures_of(self, host: str) -> list[str]:
+        """The messages of the tasks that failed on one host, or could not reach it."""
+        return [str(entry.result.get("msg")) for entry in self.entries if entry.host == host and entry.status in ("failed", "unreachable")]
+
     def succeeded(self) -> Run:
         assert self.code == 0, self.output
         return self

@@ -231,6 +231,11 @@ class Agent:
         """Remove a service from the service manager."""
         self.ask("service_delete", name)
 
+    def clear_events(self) -> None:
+        """Forget the events that RRAS has raised."""
+        self.create_key(LAB + r"\Events")
+        self.delete_key_tree(LAB + r"\Events")
+
     # Faults and switches
 
     def fault(self, function: str, code: int, *, skip: int = 0, times: int = 1, after: bool = False,

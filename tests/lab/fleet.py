@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,58 +37,72 @@ class Member:
     site: str | None = None
 
 
+# A fresh host of that name, of the kind that the scenario wants.
+Start = Callable[[str, Scenario], Any]
+
+
+def simulated(name: str, scenario: Scenario) -> SimHost:
+    """A simulated host."""
+    return SimHost(name, **scenario.host_options("sim"))
+
+
 class Fleet:
     """Serves its hosts while it is entered."""
 
-    def __init__(self, members: Sequence[Member], *, log: Path | None = None) -> None:
-        """Nothing is made before it is entered. log: a file that gets a line for each WinRM request."""
+    def __init__(self, members: Sequence[Member], *, log: Path | None = None, start: Start = simulated) -> None:
+        """No host is made before it is entered. log: a file that gets a line for each WinRM request; start: makes another kind of host."""
         self.members = members
+        self.authority = Authority()
+        self._start = start
         self.winrm = WinRMServer(log)
-        self.hosts: dict[str, SimHost] = {}
+        self.hosts: dict[str, Any] = {}
         self.issued: dict[str, dict[str, Issued]] = {}
         self._logins: dict[str, Login] = {}
 
     def __enter__(self) -> Fleet:
         """Make the hosts and serve them."""
-        authority = Authority()
-        for member in self.members:
-            wanted = _with_own_names(member.scenario, member.name)
-            host = SimHost(member.name, **wanted.host_options("sim"))
-            self.issued[member.name] = scenarios.apply(wanted, host, authority)
-            self.hosts[member.name] = host
-            self._logins[member.name] = new_login(member.name, member.site)
-        self.winrm.__enter__()
-        for name, login in self._logins.items():
-            self.winrm.add(self.hosts[name], login.username, login.password)
+        with contextlib.ExitStack() as stack:
+            for member in self.members:
+                wanted = with_own_names(member.scenario, member.name)
+                host = self.hosts[member.name] = stack.enter_context(self._start(member.name, wanted))
+                self.issued[member.name] = scenarios.apply(wanted, host, self.authority)
+                self._logins[member.name] = new_login(member.name, member.site)
+            stack.enter_context(self.winrm)
+            for name, login in self._logins.items():
+                self.winrm.add(self.hosts[name], login.username, login.password)
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
-        self.winrm.__exit__()
+        """End it, and its hosts."""
+        self._open.close()
 
     def write(self, folder: Path, *, heading: str = "") -> Path:
-        """Write inventory.yml, which names for each host what playbooks/rotate.yml shall bring it, and those PFX files."""
+        """Write inventory.yml, which names for each host its scenario and what playbooks/rotate.yml shall bring it, and those PFX files."""
         logins = []
         for member in self.members:
-            login = self._logins[member.name]
-            logins.append(replace(login, variables={**login.variables, **self._rotation(member, folder)}))
+            login, scenario = self._logins[member.name], member.scenario
+            own = rotation_variables(scenario, self.issued[member.name], folder / f"{member.name}.pfx")
+            logins.append(replace(login, variables={**login.variables, "lab_scenario": scenario.name, **own}))
         path = folder / "inventory.yml"
         write_inventory(path, self.winrm, logins, heading=heading)
         return path
 
-    def _rotation(self, member: Member, folder: Path) -> dict[str, Any]:
-        rotation = member.scenario.rotation
-        candidate = self.issued[member.name][rotation.candidate]
-        variables = {ROLE + name: value for name, value in rotation.options.items()}
-        if rotation.by == "thumbprint":
-            return {**variables, f"{ROLE}thumbprint": candidate.thumbprint}
-        path, password = folder / f"{member.name}.pfx", secrets.token_urlsafe(12)
-        path.touch(mode=0o600)
-        path.write_bytes(candidate.pfx(password))
-        return {**variables, f"{ROLE}pfx": str(path.resolve()), f"{ROLE}pfx_password": password}
+
+def rotation_variables(scenario: Scenario, issued: Mapping[str, Issued], pfx: Path) -> dict[str, Any]:
+    """The role's variables for the rotation of the scenario; where that brings a PFX, it is written to the path."""
+    rotation = scenario.rotation
+    candidate = issued[rotation.candidate]
+    variables = {ROLE + name: value for name, value in rotation.options.items()}
+    if rotation.by == "thumbprint":
+        return {**variables, f"{ROLE}thumbprint": candidate.thumbprint}
+    password = secrets.token_urlsafe(12)
+    pfx.touch(mode=0o600)
+    pfx.write_bytes(candidate.pfx(password))
+    return {**variables, f"{ROLE}pfx": str(pfx.resolve()), f"{ROLE}pfx_password": password}
 
 
-def _with_own_names(scenario: Scenario, name: str) -> Scenario:
+def with_own_names(scenario: Scenario, name: str) -> Scenario:
     """Where the scenario names no names of its own, the certificates are for the host."""
     plain, own = CertificateSpec().names, (f"{name}.example.com",)
     specs = {key: replace(spec, names=own) if spec.names == plain else spec for key, spec in scenario.certificates.items()}

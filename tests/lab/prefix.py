@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,13 +170,13 @@ def _settings(prefix: Path) -> None:
 def remove_socket(prefix: Path) -> None:
     """Remove the folder of a wineserver's socket that has ended or was killed.
 
-    Where there is no /run/user/UID, Debian's makes one below /tmp and notes its name in the prefix.
+    Where there is no /run/user/UID, Debian's makes one in the folder for temporary files and notes its name in the prefix.
     """
     with contextlib.suppress(OSError):
         note = prefix / "wineserver"
         name = note.read_text().strip()
         if name.startswith("wine-"):
-            shutil.rmtree(Path("/tmp", name), ignore_errors=True)
+            shutil.rmtree(Path(tempfile.gettempdir(), name), ignore_errors=True)
         note.unlink()
 
 

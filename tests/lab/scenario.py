@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.agent import LAB, SSTPSVC, Agent, Record, WinError
+from lab.agent import SSTPSVC, Agent, Record, WinError
 from lab.pki import ANY_PURPOSE, CLIENT_AUTH, SERVER_AUTH, Authority, Issued, keyring, pooled_key
 from lab.scenario_file import (
     INTERMEDIATE,
@@ -66,7 +66,6 @@ DATABASE_LOCKED = 1055
 # Milliseconds until a service that is to die does so: it must have come up by then, with those that need it.
 LIFE = 1500
 EKUS = {"server": SERVER_AUTH, "client": CLIENT_AUTH, "any": ANY_PURPOSE}
-PASSWORD = "lab"
 
 Hashes = Mapping[str, tuple[str, str]]
 
@@ -76,6 +75,9 @@ class AnyHost(Protocol):
 
     port: int
     agent: Any
+
+    def keep(self, issued: Issued, store: str = "MY") -> None:
+        """As lab.server.Server.keep."""
 
 
 # --- certificates -------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
         agent.set_value(WINDOWS, "CurrentBuildNumber", str(scenario.host["build"]))
     if not scenario.host.get("sha1", True):
         agent.switch("Sha1", 0)
-    _import(agent, scenario, issued)
+    _import(host, scenario, issued)
     if state.stores["CA"].get(INTERMEDIATE) == "good":
         agent.add_certificate(authority.intermediate.public_bytes(Encoding.DER), "CA")
     for key, words in state.records.items():
@@ -154,8 +156,7 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
     _spoil(agent, state, issued)
     if scenario.events is not None:
         _stop(agent, SERVICES)
-        with _absent():
-            agent.delete_key_tree(rf"{LAB}\Events")
+        agent.clear_events()
         _start(agent)
     _shape_services(agent, state.services)
     if state.values is None:
@@ -172,13 +173,13 @@ def _bound(scenario: Scenario) -> Iterator[tuple[str, str]]:
             yield str(words.fields.get("store", "MY") or "MY"), str(words.certificate)
 
 
-def _import(agent: Agent, scenario: Scenario, issued: Mapping[str, Issued]) -> None:
+def _import(host: AnyHost, scenario: Scenario, issued: Mapping[str, Issued]) -> None:
     wanted = [(store, name) for store, words in scenario.state.stores.items() if store != "CA" for name, word in words.items() if word != "absent"]
     for store, name in dict.fromkeys([*wanted, *_bound(scenario)]):
-        agent.import_pfx(issued[name].pfx(PASSWORD), PASSWORD, store)
+        host.keep(issued[name], store)
         friendly = scenario.certificates[name].friendly_name
         if friendly is not None:
-            agent.name_certificate(issued[name].thumbprint, friendly, store)
+            host.agent.name_certificate(issued[name].thumbprint, friendly, store)
 
 
 def _record(key: str, words: RecordWords, port: int, known: Hashes) -> Record:

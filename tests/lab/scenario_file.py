@@ -170,8 +170,11 @@ class Scenario:
         return not self.only or kind in self.only
 
     def host_options(self, kind: str) -> dict[str, Any]:
-        """Keyword arguments for SimHost, or for WineLab.host, which knows fewer; apply does the rest."""
-        wanted = ("build", "http_update", "elevated", "port") if kind == "sim" else ("http_update", "port")
+        """Keyword arguments for SimHost, or for WineLab.host, which knows fewer; apply does the rest.
+
+        Each Wine host has a port of its own anyhow, for all share the loopback addresses.
+        """
+        wanted = ("build", "http_update", "elevated", "port") if kind == "sim" else ("http_update",)
         return {name: self.host[name] for name in wanted if name in self.host}
 
 
@@ -209,12 +212,12 @@ def load(name: str | Path) -> Scenario:
     """A scenario by its name, or from a file anywhere. ScenarioError says what is wrong with it."""
     path = name if isinstance(name, Path) else FOLDER / f"{name}.yml"
     if not path.is_file():
-        raise ScenarioError(f"There is no scenario {path.stem!r}{_hint(path.stem, names())}.")
+        raise ScenarioError(f"There is no scenario {path.stem!r}{_hint(path.stem, names()) or '.'}")
     try:
         content = _read_yaml(path)
         return _scenario(path.stem, content)
     except ScenarioError as error:
-        raise ScenarioError(f"{path.name}: {error}.") from None
+        raise ScenarioError(f"{path.name}: {error}".rstrip("?.") + ("?" if str(error).endswith("?") else ".")) from None
 
 
 def not_covered() -> dict[str, str]:

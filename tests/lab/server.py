@@ -75,7 +75,7 @@ class Server(ABC):
 
         fields are those of Record, for both records of the pair.
         """
-        self._import(issued, store)
+        self.keep(issued, store)
         for der in issued.chain_der:
             self._agent.add_certificate(der, "CA")
         if bind:
@@ -85,7 +85,8 @@ class Server(ABC):
         if start:
             self._agent.start("RemoteAccess")
 
-    def _import(self, issued: Issued, store: str) -> None:
+    def keep(self, issued: Issued, store: str = "MY") -> None:
+        """Import a certificate with its key, as a machine key with a container of its own."""
         self._agent.import_pfx(issued.pfx("lab"), "lab", store)
 
     def restart(self) -> None:

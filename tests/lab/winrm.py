@@ -42,9 +42,13 @@ class WinRMServer:
             self._log_file = self._log_path.open("a", encoding="utf-8")
         self._directory = Path(tempfile.mkdtemp(prefix="sstp-lab-winrm-"))
         self._shells = Shells(on_idle=self._shell_was_idle)
+        try:
+            actions = Actions(self._shells, self._idle_seconds)
+            self._http = HttpServer(self.port, self._tls(), actions, self._authenticate, self._write_log)
+        except BaseException:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
         self._shells.start()
-        actions = Actions(self._shells, self._idle_seconds)
-        self._http = HttpServer(self.port, self._tls(), actions, self._authenticate, self._write_log)
         self.port = self._http.server_address[1]
         return self
 

@@ -6,24 +6,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-COLLECTIONS = REPOSITORY / "build" / "collections"
-LINK = COLLECTIONS / "ansible_collections" / "rras" / "sstp"
-LINK.parent.mkdir(parents=True, exist_ok=True)
-with contextlib.suppress(FileExistsError):
-    LINK.symlink_to(REPOSITORY, target_is_directory=True)
-for place in (REPOSITORY / "tests", COLLECTIONS):
-    if str(place) not in sys.path:
-        sys.path.insert(0, str(place))
+TESTS = str(Path(__file__).resolve().parents[1])
+if TESTS not in sys.path:
+    sys.path.insert(0, TESTS)
 
+import in_place  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import audit as audit_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.action import certificate as certificate_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.action import rotate as rotate_action  # noqa: E402
@@ -38,18 +32,29 @@ PASSWORD = "443"
 
 @dataclass(frozen=True)
 class Result:
-    """kind: working (it changed something), unchanged, refused (nothing was tried) or failed; words: the sentence."""
+    """kind: working (it changed something), unchanged, refused (nothing was tried) or failed; words: the sentence.
+
+    changed: whether a task reports a change that was not taken back; brought: whether the import is such a one; plan: that of the switch;
+    facts: what the failed task returns.
+    """
 
     kind: str
     words: str = ""
+    changed: bool = False
+    brought: bool = False
+    plan: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Driver:
     """One controller in front of one host; call takes the options of windows_backend and gives its result."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, check_mode: bool = False) -> None:
         self._call = call
+        self._check_mode = check_mode
         self._applied = False
+        self._brought = False
+        self._plan: list[str] = []
         self._backend = Backend(self._count)
 
     def _count(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +63,7 @@ class Driver:
 
     def _perform(self, module: ModuleType, **given: Any) -> dict[str, Any]:
         action = object.__new__(module.ActionModule)
-        action._task = SimpleNamespace(check_mode=False)
+        action._task = SimpleNamespace(check_mode=self._check_mode)
         args = {name: given.get(name, spec.get("default")) for name, spec in module.ARGUMENT_SPEC.items()}
         result: dict[str, Any] = action.perform(args, self._backend)
         return result
@@ -67,33 +72,54 @@ class Driver:
         """The rule ids that audit gives without a candidate."""
         return [item["id"] for item in self._perform(audit_action)["findings"]]
 
+    def audit(self, scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
+        """The preflight: what audit gives with the scenario's candidate."""
+        return self._perform(audit_action, **_source(scenario, issued), take_over=scenario.rotation.options.get("take_over", False))
+
     def rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> Result:
         """What the role sstp_certificate does, without retiring."""
-        rotation = scenario.rotation
-        candidate = issued[rotation.candidate]
-        source: dict[str, Any] = {"thumbprint": candidate.thumbprint}
-        if rotation.by == "pfx":
-            source = {"pfx": base64.b64encode(candidate.pfx(PASSWORD)).decode(), "pfx_password": PASSWORD}
-        self._applied = False
+        self._applied = self._brought = False
+        self._plan = []
         try:
-            changed = self._rotate(source, candidate, rotation.options)
+            changed = self._rotate(scenario, issued)
         except SstpError as error:
-            return Result("failed" if self._applied else "refused", str(error))
-        return Result("working" if changed else "unchanged")
+            changed = self._brought or bool(error.facts.get("changed"))
+            return Result("failed" if self._applied else "refused", str(error), changed, self._brought, tuple(self._plan), error.facts)
+        return Result("working" if changed else "unchanged", "", changed, self._brought, tuple(self._plan))
 
-    def _rotate(self, source: dict[str, Any], candidate: Issued, options: Any) -> bool:
-        take_over = options.get("take_over", False)
-        preflight = self._perform(audit_action, **source, take_over=take_over)["candidate"]
+    def _rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
+        source = _source(scenario, issued)
+        preflight = self.audit(scenario, issued)["candidate"]
         if preflight["refusal"] is not None:
             raise SstpError(preflight["refusal"])
         if preflight["staged"] and not preflight["plan"]:
             return False
-        staged = False
+        switching = False
         try:
             if not preflight["staged"]:
-                staged = self._perform(certificate_action, **source)["changed"]
-            return bool(self._perform(rotate_action, **source, **options)["changed"]) or staged
+                self._stage(source)
+            switching = True
+            switch = self._perform(rotate_action, **source, **scenario.rotation.options)
+            self._plan = switch["plan"]
+            return bool(switch["changed"]) or self._brought
         except SstpError as error:
-            if staged and not error.facts.get("changed"):
-                self._perform(certificate_action, thumbprint=candidate.thumbprint, state="absent")
+            switched = switching and bool(error.facts.get("changed"))
+            if self._brought and not switched and not self._check_mode:
+                self._perform(certificate_action, thumbprint=issued[scenario.rotation.candidate].thumbprint, state="absent")
+                self._brought = False
             raise
+
+    def _stage(self, source: dict[str, Any]) -> None:
+        try:
+            self._brought = self._perform(certificate_action, **source)["changed"]
+        except SstpError as error:
+            self._brought = bool(error.facts.get("changed"))
+            raise
+
+
+def _source(scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
+    """The candidate as the options of the modules name it."""
+    candidate = issued[scenario.rotation.candidate]
+    if scenario.rotation.by == "thumbprint":
+        return {"thumbprint": candidate.thumbprint}
+    return {"pfx": base64.b64encode(candidate.pfx(PASSWORD)).decode(), "pfx_password": PASSWORD}

@@ -51,9 +51,6 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_skipped(self, result: Any) -> None:
         self._record("skipped", result)
 
-    def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._record("unreachable", result)
-
     v2_runner_item_on_ok = v2_runner_on_ok
     v2_runner_item_on_failed = v2_runner_on_failed
     v2_runner_item_on_skipped = v2_runner_on_skipped

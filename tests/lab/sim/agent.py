@@ -232,6 +232,11 @@ class SimAgent:
         with self._machine.busy():
             self._machine.faults.call(function, code, skip=skip, times=times, after=after, endpoint=endpoint)
 
+    def clear_events(self) -> None:
+        """Forget the events that RRAS has raised."""
+        with self._machine.busy():
+            self._machine.sstp.events.clear()
+
     def clear_faults(self) -> None:
         """Take all faults back."""
         with self._machine.busy():
