@@ -1,30 +1,37 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The TLS side of a host: what HTTP.SYS and SSTP's URL would answer at its port.
-
-At each connection the host is asked for its records and services, so nothing has to be told about changes. Full SSTP is
-not here yet: after the handshake there is the HTTP answer of the URL only.
-"""
+"""The TLS side of a host: which record wins, whether its certificate can be used, and TLS without a socket."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
-import socket
 import ssl
 import struct
-import threading
 from typing import Any
 
-from lab.agent import Agent
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from lab.pki import keyring
 
 URI = "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"
-REJECT = 0x8
-RESET = struct.pack("ii", 1, 0)
-PATIENCE = 20.0
+REJECT, DISABLE_HTTP2, DISABLE_TLS13, ENABLE_SESSION_TICKET, DISABLE_TLS12 = 0x8, 0x10, 0x40, 0x800, 0x1000
+HANDSHAKE, RECORD_HEADER = 0x16, 5
+H2 = "h2"
+
+
+class TlsError(Exception):
+    """The handshake failed, or the client's records are broken."""
+
+
+def hello_size(data: bytes) -> int:
+    """How many bytes the first record has, as far as can be told from its beginning."""
+    if not data or data[0] != HANDSHAKE:
+        return 1
+    return RECORD_HEADER + int.from_bytes(data[3:5], "big") if len(data) >= RECORD_HEADER else RECORD_HEADER
 
 
 def server_name(hello: bytes) -> str | None:
@@ -56,101 +63,107 @@ def choose(records: list[dict[str, Any]], address: str, port: int, name: str | N
     return next((found[key] for key in wanted if key in found), None)
 
 
-def usable(certificates: dict[str, list[dict[str, Any]]], record: dict[str, Any]) -> bool:
-    """Whether the store of a record has its certificate with a machine key that opens."""
+def certificate_of(certificates: dict[str, list[dict[str, Any]]], record: dict[str, Any]) -> dict[str, Any] | None:
+    """The certificate of a record, from the record's store."""
     store = (record["store"] or "MY").lower()
     for name, items in certificates.items():
         for item in items:
             if name.lower() == store and item["thumbprint"] == record["hash"]:
-                key = item["key"]
-                return bool(key and key["opens"] and key["matches"] and key["flags"] & 0x20)
-    return False
+                return item
+    return None
+
+
+def usable(certificates: dict[str, list[dict[str, Any]]], record: dict[str, Any]) -> bool:
+    """Whether the store of a record has its certificate with a machine key that opens."""
+    item = certificate_of(certificates, record)
+    key = item["key"] if item else None
+    return bool(key and key["opens"] and key["matches"] and key["flags"] & 0x20)
+
+
+def context_for(record: dict[str, Any], certificates: dict[str, list[dict[str, Any]]], only: str | None = None) -> ssl.SSLContext | None:
+    """TLS as the record wants it; None: the lab has no key, or no version is left. only: "1.2" or "1.3".
+
+    Of the chain that the certificate was issued with, what lies in the host's CA store is sent, as Schannel does (domain.md 5.1).
+    """
+    flags = record["flags"]
+    versions = [version for version, off in (("1.2", DISABLE_TLS12), ("1.3", DISABLE_TLS13)) if only in (None, version) and not flags & off]
+    authorities = frozenset(item["thumbprint"] for name, items in certificates.items() if name.lower() == "ca" for item in items)
+    return _context(record["hash"], authorities, tuple(versions), flags & (DISABLE_HTTP2 | ENABLE_SESSION_TICKET)) if versions else None
 
 
 @functools.lru_cache(maxsize=256)
-def _context(thumbprint: str) -> ssl.SSLContext | None:
+def _context(thumbprint: str, authorities: frozenset[str], versions: tuple[str, ...], flags: int) -> ssl.SSLContext | None:
     issued = keyring.get(thumbprint)
     if issued is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    known = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+    context.minimum_version, context.maximum_version = known[versions[0]], known[versions[-1]]
+    context.set_alpn_protocols(["http/1.1"] if flags & DISABLE_HTTP2 else [H2, "http/1.1"])
+    if not flags & ENABLE_SESSION_TICKET:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+    sent = [issued.certificate, *(item for item in issued.chain if item.fingerprint(SHA1()).hex() in authorities)]
     # ssl reads keys from files only; this one exists in memory alone.
     file = os.memfd_create("lab")
     try:
-        os.write(file, issued.key_pem() + issued.pem())
+        os.write(file, issued.key_pem() + b"".join(item.public_bytes(Encoding.PEM) for item in sent))
         context.load_cert_chain(f"/proc/self/fd/{file}")
     finally:
         os.close(file)
     return context
 
 
-class Listener:
-    """Serves 127.0.0.1 and, where the machine has it, ::1 at one port."""
+class TlsStream:
+    """The server's end of TLS: raw bytes in and out, and the plain ones between."""
 
-    def __init__(self, agent: Agent, port: int) -> None:
-        """Listen."""
-        self._agent, self._port = agent, port
-        self._sockets = [socket.create_server(("127.0.0.1", port), backlog=64)]
-        with contextlib.suppress(OSError):
-            self._sockets.append(socket.create_server(("::1", port), family=socket.AF_INET6, backlog=64))
-        for listening in self._sockets:
-            threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
+    def __init__(self, context: ssl.SSLContext) -> None:
+        """Before the handshake."""
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._in, self._out, server_side=True)
+        self.established = self.ended = False
 
-    def close(self) -> None:
-        """Stop listening; connections in progress end by themselves."""
-        for listening in self._sockets:
-            with contextlib.suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
-            listening.close()
+    @property
+    def version(self) -> str:
+        """As ssl names it."""
+        return self._object.version() or ""
 
-    def _accept(self, listening: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listening.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+    def receive(self, raw: bytes) -> bytes:
+        """What the client says in these bytes; TlsError."""
+        self._in.write(raw)
+        data = b""
+        try:
+            if not self.established:
+                self._object.do_handshake()
+                self._refuse_http2()
+                self.established = True
+            while more := self._object.read(65536):
+                data += more
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        except ssl.SSLError as error:
+            raise TlsError(f"TLS: {error.reason}") from error
+        return data
 
-    def _listens(self, state: dict[str, Any]) -> bool:
-        values = {name.lower(): item["value"] for name, item in (state["sstpsvc"] or {}).items()}
-        running = state["services"].get("SstpSvc", {}).get("state") == "running"
-        return running and (values.get("listenerport") or 443) == self._port and values.get("usehttps", 1) != 0
+    def _refuse_http2(self) -> None:
+        """HTTP.SYS takes h2 from a client that offers it, and on HTTP/2 there is no SSTP (domain.md 4.1)."""
+        if self._object.selected_alpn_protocol() == H2:
+            raise TlsError("the client has chosen HTTP/2")
 
-    def _context_for(self, connection: socket.socket) -> ssl.SSLContext | None:
-        """None: this connection is reset."""
-        state = self._agent.ask("listener")
-        if not self._listens(state):
-            return None
-        hello = connection.recv(16384, socket.MSG_PEEK)
-        record = choose(state["http"], connection.getsockname()[0], self._port, server_name(hello))
-        if record is None or record["flags"] & REJECT:
-            return None
-        if not usable(self._agent.certificates()["certificates"], record):
-            return None
-        return _context(record["hash"])
+    def seal(self, data: bytes) -> bytes:
+        """Plain bytes as records."""
+        self._object.write(data)
+        return self._out.read()
 
-    def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE)
-        with connection, contextlib.suppress(OSError, ValueError):
-            context = self._context_for(connection)
-            if context is None:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                return
-            with context.wrap_socket(connection, server_side=True) as secured:
-                _answer(secured)
+    def take(self) -> bytes:
+        """What the handshake wants to be sent."""
+        return self._out.read()
 
-
-def _answer(connection: ssl.SSLSocket) -> None:
-    """HTTP.SYS answers 401 at SSTP's URL to whoever does not speak SSTP, and 404 elsewhere."""
-    head = b""
-    while b"\r\n\r\n" not in head and len(head) < 65536:
-        data = connection.recv(4096)
-        if not data:
-            return
-        head += data
-    words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-    known = len(words) == 3 and words[0] in ("GET", "HEAD") and words[1].lower() == URI
-    status = "401 Unauthorized" if known else "404 Not Found"
-    connection.sendall(
-        f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nServer: Microsoft-HTTPAPI/2.0\r\nConnection: close\r\n\r\n".encode()
-    )
-    with contextlib.suppress(OSError):
-        connection.unwrap()
+    def shut(self) -> bytes:
+        """The end of what the server says."""
+        with contextlib.suppress(ssl.SSLError):
+            self._object.unwrap()
+        return self._out.read()

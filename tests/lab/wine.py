@@ -18,38 +18,24 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lab import prefix as prefixes
-from lab.agent import SSTPSVC, Agent
+from lab.agent import SSTPSVC, Agent, WinError
 from lab.command import Refused, WineCommand, split_command_line
 from lab.host import Command
 from lab.processes import kill_marked
 from lab.server import Server
-from lab.tls import Listener
+from lab.sstp_server.host_state import Memory, listens
+from lab.sstp_server.listener import Listener, free_port
+from lab.sstp_server.settings import Settings
 
 # CreateProcess takes no more.
 LONGEST_COMMAND_LINE = 32767
 SHELLS = ("powershell", "powershell.exe", "pwsh", "pwsh.exe")
-
-
-def free_port() -> int:
-    """A port that nobody uses, on IPv4 and IPv6.
-
-    Not one that the kernel gives (bind to 0): until the host listens on it, any outgoing connection of this machine could be given the same.
-    """
-    while True:
-        port = 20000 + secrets.randbelow(10000)
-        with socket.socket() as v4, contextlib.suppress(OSError):
-            v4.bind(("127.0.0.1", port))
-            if not socket.has_ipv6:
-                return port
-            with socket.socket(socket.AF_INET6) as v6:
-                v6.bind(("::1", port))
-                return port
 
 
 def end_wine(folder: Path) -> None:
@@ -67,6 +53,18 @@ def remove_stale(hosts: Path) -> None:
             end_wine(folder)
 
 
+class WatchedAgent(Agent):
+    """An agent that tells when it has started a service: SstpSvc may be among those that came up."""
+
+    on_start: Callable[[], None] | None = None
+
+    def start(self, name: str, *, timeout: float = 30.0) -> None:
+        """Start a service, and tell."""
+        super().start(name, timeout=timeout)
+        if self.on_start:
+            self.on_start()
+
+
 class WineHost(Server):
     """One Windows server: implements host.Host."""
 
@@ -78,6 +76,7 @@ class WineHost(Server):
         self._tools = prefixes.tools()
         self._variables = prefixes.environment(self.folder)
         self._commands: list[WineCommand] = []
+        self.held = Memory()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         prefixes.clone(build, self.folder, http_update=http_update)
         try:
@@ -87,12 +86,13 @@ class WineHost(Server):
             self.agent.set_start_type("RemoteAccess", 2)
             if self.port != 443:
                 self.agent.set_value(SSTPSVC, "ListenerPort", self.port)
-            self.listener = Listener(self.agent, self.port)
+            self.agent.on_start = self._look
+            self.listener = Listener(self._seen, self.held, self.port, host_name=name)
         except BaseException:
             self._end()
             raise
 
-    def _start_agent(self) -> Agent:
+    def _start_agent(self) -> WatchedAgent:
         port, token = free_port(), secrets.token_hex(16)
         variables = {**self._variables, "LAB_AGENT_PORT": str(port), "LAB_AGENT_TOKEN": token}
         quiet = subprocess.DEVNULL
@@ -100,7 +100,7 @@ class WineHost(Server):
             [self._tools.wine, r"C:\lab\agent.exe"], env=variables, cwd=self.drive, start_new_session=True,
             stdin=quiet, stdout=quiet, stderr=quiet,
         )  # fmt: skip
-        return Agent(port, token)
+        return WatchedAgent(port, token)
 
     @property
     def drive(self) -> Path:
@@ -122,6 +122,29 @@ class WineHost(Server):
     def _settle(self) -> None:
         with contextlib.suppress(OSError, ValueError):  # the host may be closing
             self.agent.rehome()
+            # A command may have started SstpSvc.
+            self._look()
+
+    def _look(self) -> None:
+        # Not by what asks for the records too: an injected fault of httpapi.dll is meant for the host's own programs.
+        values: dict[str, Any] = {}
+        services: dict[str, Any] = {}
+        for name in ("SHA256CertificateHash", "SHA1CertificateHash", "isHashConfiguredByAdmin"):
+            with contextlib.suppress(WinError):
+                values[name] = self.agent.ask("reg_get", SSTPSVC, name)["value"]
+        with contextlib.suppress(WinError):
+            services["SstpSvc"] = self.agent.service("SstpSvc")
+        self.held.look({"sstpsvc": values, "services": services})
+
+    def _seen(self, _address: str) -> dict[str, Any] | None:
+        state = {**self.agent.ask("listener"), "port": self.port}
+        return {**state, **self.agent.certificates()} if listens(state) else None
+
+    def listen(self, settings: Settings | None = None) -> Listener:
+        """Let the host's SSTP server behave so, for all connections from now on; its records begin anew."""
+        self.listener.close()
+        self.listener = Listener(self._seen, self.held, self.port, settings=settings, host_name=self.name)
+        return self.listener
 
     def powershell(self, script: str, data: bytes = b"", timeout: float = 120.0) -> tuple[int | None, str, str]:
         """Run a script to its end, with data on standard input: exit code, output, errors."""

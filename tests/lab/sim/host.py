@@ -23,12 +23,16 @@ from lab.sim import options as backend_options
 from lab.sim.agent import SimAgent
 from lab.sim.backend import Backend
 from lab.sim.command import SimCommand
-from lab.sim.errors import Killed
+from lab.sim.errors import Killed, WindowsError
 from lab.sim.faults import Faults, kill
-from lab.sim.machine import Machine
+from lab.sim.machine import NO_ADDRESS, REFUSED, Machine
 from lab.sim.payload import BadPayload, Bootstrap, Invocation, read_command, read_input
 from lab.sim.registry import SERVICES, SSTPSVC
+from lab.sim.services import Service
 from lab.sim.store import certificate_of
+from lab.sstp_server.host_state import Memory
+from lab.sstp_server.listener import Listener
+from lab.sstp_server.settings import Settings
 
 SHELLS = ("powershell", "powershell.exe", "pwsh", "pwsh.exe")
 LONGEST_COMMAND_LINE = 32767
@@ -57,6 +61,10 @@ class SimHost(Server):
             product=product, clock=clock,
         )  # fmt: skip
         self.agent = SimAgent(self.machine)
+        self.held = Memory()
+        self.listener: Listener | None = None
+        self._begin = self.machine.services.on_start["SstpSvc"]
+        self.machine.services.on_start["SstpSvc"] = self._on_start
         self.machine.registry.set(f"{SERVICES}\\RemoteAccess", "Start", "dword", 2)
         if port != 443:
             self.agent.set_value(SSTPSVC, "ListenerPort", port)
@@ -145,8 +153,37 @@ class SimHost(Server):
         """The raw state; its shape is told at WineHost.state."""
         return {**self.agent.dump(), "port": self.port}
 
+    def listen(self, settings: Settings | None = None) -> Listener:
+        """Serve SSTP on a real port of this machine (listener.port), whatever the port in the model: most hosts need none.
+
+        Connections are to 127.0.0.1 and ::1, and meet the records of the model's port for these addresses.
+        """
+        port = self.listener.port if self.listener else None
+        self._stop_listening()
+        self.listener = Listener(self._seen, self.held, port, settings=settings, host_name=self.name)
+        return self.listener
+
+    def _stop_listening(self) -> None:
+        if self.listener:
+            self.listener.close()
+
+    def _on_start(self, service: Service) -> float:
+        busy = self._begin(service)
+        self.held.look(self.machine.dump())
+        return busy
+
+    def _seen(self, address: str) -> dict[str, Any] | None:
+        with self.machine.busy():
+            try:
+                self.machine.served(address, self.port)
+            except WindowsError as error:
+                if error.code in (NO_ADDRESS, REFUSED):
+                    return None
+            return self.state()
+
     def close(self) -> None:
-        """There is nothing to end."""
+        """Stop listening; there is nothing else to end."""
+        self._stop_listening()
 
 
 def _version(text: str) -> tuple[int, ...]:
