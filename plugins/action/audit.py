@@ -12,7 +12,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_number, clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import refusal
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import described, refusal
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Policy, judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
@@ -60,7 +60,7 @@ def _candidate_result(state: HostState, thumbprint: str | None, certificate: Cer
         "thumbprint": thumbprint,
         "staged": stored is not None and stored.key is not None and stored.key.usable is True,
         "certificate": certificate_result(certificate) if certificate else None,
-        "plan": plan.describe(),
+        "plan": described(plan, interrupted=state.interrupted),
         "refusal": refusal(state, certificate, thumbprint, plan, take_over=take_over),
     }
 

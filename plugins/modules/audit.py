@@ -217,8 +217,8 @@ candidate:
           elements: str
           sample: [vpn.example.com]
     plan:
-      description: What rotating to it would do, step by step, in words. Empty where nothing has to be done. An interrupted change that would be
-        taken back first is not part of this but a finding, V(rotation_interrupted).
+      description: What rotating to it would do, step by step, in words. Empty where nothing has to be done. An interrupted change is taken
+        back first; the steps after that are those for the server as it is now.
       returned: always
       type: list
       elements: str

@@ -721,7 +721,9 @@ function Invoke-ChangeList {
             if (-not (Test-Guard $change $done)) { $entry.skipped = $true; continue }
             $entry.changed = [bool](Test-Change $change)
             if ($module.CheckMode) { continue }
-            if ($entry.changed) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
+            # That a value was absent is kept as well: the service may write it before the undo.
+            $kept = $entry.changed -or $entry.kind -eq 'delete_registry_value'
+            if ($kept) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
             if ($entry.changed -or $entry.kind -eq 'await') { $detail = Invoke-Change $change; if ($null -ne $detail) { $entry.detail = $detail } }
         }
         catch {

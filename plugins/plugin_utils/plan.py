@@ -142,7 +142,8 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
     names = to_start(state)
     running = tuple(service_is(name, "running") for name in (SSTP_SERVICE, RRAS_SERVICE))
     derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
-    changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE) if state.parameter(name) is not None]
+    # One that is absent as well: the journal then knows that it was, and an undo takes away what the service derives.
+    changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE)]
     changes.append(SetServices(names, "running", limits.service_timeout))
     changes.append(Await((*running, derived), limits.settle_timeout, required=False))
     written = (offset + len(changes),)

@@ -94,12 +94,17 @@ def rotation_result(
         "sha256": certificate.sha256,
         "previous_certificate_hashes": previous,
         "restarted": plan.restarts,
-        "plan": (["take back an interrupted change"] if recovered else []) + plan.describe(),
+        "plan": described(plan, interrupted=recovered),
         "predecessors": predecessors_result(after),
         "snapshot": snapshot(before),
         "evidence": evidence(after, applied),
         "diff": diff(rotation_diff(before), rotation_diff(after), "SSTP certificate"),
     }
+
+
+def described(plan: Plan, *, interrupted: bool) -> list[str]:
+    """The plan in words, with what comes before it on a host that carries the journal of an interrupted change."""
+    return (["take back an interrupted change"] if interrupted else []) + plan.describe()
 
 
 def snapshot(state: HostState) -> dict[str, Any]:

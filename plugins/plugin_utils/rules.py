@@ -51,12 +51,12 @@ class Policy:
 
 
 def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
-    """All findings, errors first. A host without SSTP, or in a mode not built yet, has that one finding only."""
+    """All findings, errors first. A host without SSTP has that one finding only, one in a mode not built yet that and an interruption."""
     if not state.installed:
         remedy = "install the Remote Access role with routing and VPN"
         return (Finding("sstp_not_installed", "error", "SstpSvc", "the service SstpSvc", "no such service", None, remedy, False),)
     if state.mode != "automatic":
-        return tuple(_unbuilt_mode(state))
+        return (*_interrupted(state), *_unbuilt_mode(state))
     findings = (
         *_interrupted(state),
         *_bindings(state),

@@ -109,7 +109,8 @@ class Backend:
         if result["outcome"] == "locked":
             raise SstpError(_LOCKED)
         if result["outcome"] != "recovered":
-            raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **_evidence(result))
+            facts = {**_evidence(result), "changed": bool(result["changed"])}
+            raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **facts)
         return _state(result, challenge)
 
     def _run(self, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:

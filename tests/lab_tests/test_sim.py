@@ -519,12 +519,28 @@ def test_what_cannot_be_undone_stays_in_the_journal(host: SimHost) -> None:
         {"index": 1, "kind": "set_ssl_record", "error": {"function": "HttpUpdateServiceConfiguration", "code": 5, "message": "Access is denied"}}
     ]
     assert failed["changed"] is True
-    assert list(failed["facts"]["product"]["journal"]) == ["0001"]
+    # What is behind the one that is stuck stays as well: undoing again goes the same way.
+    assert list(failed["facts"]["product"]["journal"]) == ["0000", "0001"]
     assert apply(host, value())["outcome"] == "interrupted"
     recovered = apply(host, recover=True)
-    assert (recovered["outcome"], recovered["changed"], recovered["undone"]) == ("recovered", True, [{"index": 1, "kind": "set_ssl_record"}])
+    assert (recovered["outcome"], recovered["changed"], [entry["index"] for entry in recovered["undone"]]) == ("recovered", True, [1, 0])
     assert apply(host, recover=True).items() >= {"outcome": "recovered", "changed": False, "undone": []}.items()
     assert judge.working(host.state()) == []
+
+
+def test_a_record_that_was_dead_before_does_not_stay_in_the_journal(host: SimHost) -> None:
+    host.agent.delete_certificate(OLD.thumbprint)
+    host.agent.fault("RegSetValueEx", 5, skip=3)
+    failed = apply(host, imported(), record(), value(), **PFX)
+    assert [(entry["kind"], entry["error"]["code"]) for entry in failed["not_undone"]] == [("set_ssl_record", 1312)]
+    assert failed["changed"] is True
+    assert failed["facts"]["product"]["journal"] is None
+
+
+def test_a_journal_that_cannot_be_read_is_stuck(host: SimHost) -> None:
+    host.agent.set_value(JOURNAL, "0001", "no JSON")
+    recovered = apply(host, recover=True)
+    assert (recovered["outcome"], recovered["changed"], [entry["kind"] for entry in recovered["not_undone"]]) == ("failed", False, ["unreadable"])
 
 
 @pytest.mark.parametrize("moment", ["before", "journalled", "made"])
@@ -593,17 +609,26 @@ def test_what_never_comes(host: SimHost, required: bool, outcome: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "states", "code"),
+    ("switch", "states", "code", "message"),
     [
-        ("RasMan.StopHangs", DOWN, 1053),
-        ("RemoteAccess.StartFails", [*DOWN, {"name": "RemoteAccess", "state": "running"}], 1053),
-        ("SstpSvc.StartFails", [*DOWN, {"name": "RemoteAccess", "state": "running"}], 1068),
+        ("RasMan.StopHangs", DOWN, 1053, "Time out"),
+        ("RemoteAccess.StartFails", [*DOWN, {"name": "RemoteAccess", "state": "running"}], None, "The service RemoteAccess is stopped again"),
+        ("SstpSvc.StartFails", [*DOWN, {"name": "RemoteAccess", "state": "running"}], 1068, "The dependency service"),
     ],
 )
-def test_services_that_do_not_obey(host: SimHost, switch: str, states: list[dict[str, str]], code: int) -> None:
+def test_services_that_do_not_obey(host: SimHost, switch: str, states: list[dict[str, str]], code: int | None, message: str) -> None:
     host.agent.switch(switch, 1)
     result = apply(host, {"kind": "services", "states": states, "timeout": 10})
     assert (result["outcome"], result["failure"]["error"]["code"]) == ("failed", code)
+    assert result["failure"]["error"]["message"].startswith(message)
+
+
+def test_a_locked_service_database_is_waited_for(host: SimHost) -> None:
+    host.agent.fault("ControlService", 1055, times=3)
+    assert apply(host, {"kind": "services", "states": DOWN, "timeout": 10})["outcome"] == "applied"
+    host.agent.fault("StartService", 1055, times=0)
+    result = apply(host, {"kind": "services", "states": [{"name": "SstpSvc", "state": "running"}], "timeout": 2})
+    assert result["failure"]["error"]["code"] == 1055
 
 
 def test_stopping_a_service_stops_its_dependants_as_dot_net_does(host: SimHost) -> None:

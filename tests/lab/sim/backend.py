@@ -12,6 +12,7 @@ from typing import Any
 from lab.sim.changes import Changes
 from lab.sim.errors import WindowsError
 from lab.sim.facts import JOURNAL, Observer, Options, held
+from lab.sim.http_sys import UNUSABLE
 from lab.sim.machine import Machine
 from lab.sim.registry import PRODUCT
 
@@ -56,8 +57,7 @@ class Backend:
         result = self.result
         result.update(changes=[], failure=None, undone=[], not_undone=[])
         if self._options["recover"] and not self._check_mode:
-            self._undo()
-            result["outcome"] = "failed" if result["not_undone"] else "recovered"
+            result["outcome"] = "failed" if self._undo() else "recovered"
             result["changed"] = bool(result["undone"])
             return
         if self._machine.registry.key(JOURNAL) is not None:
@@ -113,7 +113,8 @@ class Backend:
         entry["changed"] = self._changes.would_alter(change)
         if self._check_mode:
             return
-        if entry["changed"]:
+        # That a value was absent is kept as well: the service may write it before the undo.
+        if entry["changed"] or entry["kind"] == "delete_registry_value":
             self._write_journal(entry["index"], self._changes.inverse(change))
             self._strike("journalled", entry["index"])
         if entry["changed"] or entry["kind"] == "await":
@@ -140,23 +141,39 @@ class Backend:
         if product is not None and not product.keys and not product.values:
             registry.remove(PRODUCT)
 
-    def _undo(self) -> None:
-        """Run the inverses of the journal, the last one first; what cannot be undone stays in it."""
+    def _undo(self) -> bool:
+        """Run the inverses of the journal, the last one first; whether one is stuck: it and all behind it stay in the journal.
+
+        A record whose certificate is not usable does not stay: HTTP.SYS will never take it again.
+        """
         key = self._machine.registry.key(JOURNAL)
-        undone, stuck = self.result["undone"], self.result["not_undone"]
+        stuck: list[dict[str, Any]] = []
+        lost: list[dict[str, Any]] = []
         for value in sorted(key.values.values(), reverse=True) if key else []:
-            inverse = json.loads(str(value.data))
-            entry = {"index": int(value.name), "kind": inverse["kind"]}
+            inverse: dict[str, Any] = {"kind": "unreadable"}
             try:
-                self._strike("undoing", entry["index"])
+                inverse = _read_inverse(value.data)
+                self._strike("undoing", int(value.name))
                 if self._changes.would_alter(inverse):
                     self._changes.perform(inverse)
-                self._machine.registry.delete(JOURNAL, value.name)
-                undone.append(entry)
+                self.result["undone"].append({"index": int(value.name), "kind": inverse["kind"]})
             except WindowsError as error:
-                stuck.append({**entry, "error": error.fact()})
+                dead = inverse["kind"] == "set_ssl_record" and error.code == UNUSABLE
+                (lost if dead else stuck).append({"index": int(value.name), "kind": inverse["kind"], "error": error.fact()})
+            if not stuck:
+                self._machine.registry.delete(JOURNAL, value.name)
         if not stuck:
             self._clear_journal()
+        self.result["not_undone"] = [*stuck, *lost]
+        return bool(stuck)
+
+
+def _read_inverse(data: object) -> dict[str, Any]:
+    try:
+        inverse: dict[str, Any] = json.loads(str(data))
+    except ValueError as error:
+        raise WindowsError(None, None, f"Invalid JSON primitive: {data}.") from error
+    return inverse
 
 
 def _items(value: Any) -> list[Any]:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from lab.sim.clock import POLL_SECONDS
 from lab.sim.errors import ACCESS_DENIED, SERVICE_TIMEOUT, WindowsError
 from lab.sim.facts import Options, held, joined, state_name, told_value
 from lab.sim.http_sys import HttpConfiguration
 from lab.sim.machine import Machine
 from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
 from lab.sim.registry import KINDS, Data
-from lab.sim.services import Service
+from lab.sim.services import NOT_RUNNING, RUNS, Service
 
 QUERY, SET, DELETE = "HttpQueryServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration"
 # What .NET gives a dependent service while it stops the one that was asked for.
 DEPENDENT_SECONDS = 30
+DATABASE_LOCKED = 1055
+RESTING = ("running", "stopped", "paused")
 NULL_METHOD = "You cannot call a method on a null-valued expression."
 
 Change = Mapping[str, Any]
@@ -74,7 +77,8 @@ class Changes:
         if kind == "import_pfx" and not self._stored(change):
             return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": True}
         if kind == "services":
-            states = [{"name": item["name"], "state": self._service_state(item["name"])} for item in change["states"]]
+            found = [(item["name"], self._service_state(item["name"])) for item in change["states"]]
+            states = [{"name": name, "state": "stopped" if state in ("stopped", "stoppending") else "running"} for name, state in found]
             return {"kind": "services", "states": states[::-1], "timeout": change.get("timeout")}
         return None
 
@@ -196,22 +200,36 @@ class Changes:
     def _set_services(self, change: Change) -> None:
         patience = float(change.get("timeout") or 0)
         for item in change["states"]:
-            service = self._service(item["name"])
-            if str(item["state"]).lower() == "stopped":
-                if service.state not in ("stopped", "stop_pending"):
+            service, state = self._service(item["name"]), str(item["state"]).lower()
+            self._control(service, state, patience)
+            self._wait(service, RESTING if state == "running" else ("stopped",), patience)
+            if service.state != state:
+                raise WindowsError(None, None, f"The service {service.name} is {service.state} again; the System log may say why.")
+
+    def _control(self, service: Service, state: str, patience: float) -> None:
+        """Stop or start a service, once it is in no state between the two; a service database that is locked is waited for."""
+        until = self._machine.clock.now() + patience
+        while True:
+            self._wait(service, RESTING, patience)
+            try:
+                if state == "stopped" and service.state != "stopped":
                     self._stop(service)
-                self._wait(service, "stopped", patience)
-            elif str(item["state"]).lower() == "running":
-                if service.state not in ("running", "start_pending"):
+                elif state == "running" and service.state != "running":
                     self._call("StartService", self._machine.services.start, service.name)
-                self._wait(service, "running", patience)
+                return
+            except WindowsError as error:
+                if error.code in (RUNS, NOT_RUNNING):
+                    return
+                if error.code != DATABASE_LOCKED or self._machine.clock.now() >= until:
+                    raise
+            self._machine.clock.skip(POLL_SECONDS)
 
     def _stop(self, service: Service) -> None:
         """ServiceController.Stop: by its documentation it stops the services that depend on this one before."""
         for dependant in self._machine.services.dependants(service.name):
             if dependant.state != "stopped":
                 self._stop(dependant)
-                self._wait(dependant, "stopped", DEPENDENT_SECONDS)
+                self._wait(dependant, ("stopped",), DEPENDENT_SECONDS)
         self._call("ControlService", self._machine.services.stop, service.name)
 
     def _call(self, function: str, work: Callable[[str], int], name: str) -> None:
@@ -219,8 +237,8 @@ class Changes:
         if code:
             raise WindowsError(None, code)
 
-    def _wait(self, service: Service, state: str, seconds: float) -> None:
-        if not self._machine.clock.wait(lambda: service.state == state, seconds):
+    def _wait(self, service: Service, states: Collection[str], seconds: float) -> None:
+        if not self._machine.clock.wait(lambda: service.state in states, seconds):
             raise WindowsError(None, SERVICE_TIMEOUT)
 
     # Waiting

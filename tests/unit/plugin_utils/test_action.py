@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from types import SimpleNamespace
 
 import certificate_factory
 import pytest
 from ansible.errors import AnsibleError
-from ansible_collections.rras.sstp.plugins.action.audit import ActionModule
+from ansible_collections.rras.sstp.plugins.action.audit import ActionModule, _candidate_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import _decode_content, optional_thumbprint, plain
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from host_factory import healthy
 
-NEW = certificate_factory.new()
+OLD, NEW = certificate_factory.old(), certificate_factory.new()
 DER = base64.b64encode(NEW.der).decode()
 
 
@@ -165,3 +167,10 @@ def test_a_thumbprint_is_cleaned_and_named():
     assert optional_thumbprint({"thumbprint": NEW.thumbprint.lower()}) == NEW.thumbprint
     with pytest.raises(SstpError, match="^Option successor must be 40 hexadecimal digits"):
         optional_thumbprint({"successor": "AB"}, "successor")
+
+
+def test_audit_plans_to_take_an_interrupted_change_back():
+    """Without that a role would see nothing to do, and the journal would stay for ever."""
+    state = dataclasses.replace(healthy(), interrupted=True)
+    planned = _candidate_result(state, OLD.thumbprint, OLD.certificate, False)
+    assert planned["plan"] == ["take back an interrupted change"]

@@ -195,6 +195,14 @@ def test_a_rotation_in_order():
     ]
 
 
+@pytest.mark.parametrize("absent", ["SHA256CertificateHash", "SHA1CertificateHash"])
+def test_a_hash_that_is_absent_is_deleted_all_the_same(absent):
+    """The back-end keeps in its journal that it was absent: undoing takes away what the service has derived since."""
+    plan = rotate(with_parameter(healthy(), absent, None))
+    assert DeleteValue(SSTP_KEY, absent) in plan.changes
+    assert plan.describe() == rotate(healthy()).describe()
+
+
 @pytest.mark.parametrize(
     "state",
     [

@@ -443,3 +443,8 @@ def test_every_state_can_be_judged(state):
     assert all(isinstance(finding, Finding) and finding.severity in ("error", "warning") for finding in findings)
     assert list(findings) == sorted(findings, key=lambda finding: finding.severity != "error")
     assert len({(finding.id, finding.subject) for finding in findings}) == len(findings)
+
+
+def test_an_interrupted_change_is_found_in_every_mode():
+    state = dataclasses.replace(healthy(), parameters={"UseHttps": RegistryValue("dword", 0)}, interrupted=True)
+    assert [finding.id for finding in judge(state, Policy())] == ["rotation_interrupted", "mode_not_judged"]

@@ -363,6 +363,13 @@ def test_recover_that_could_not_take_all_back():
     assert caught.value.facts["not_undone"] == [stuck]
 
 
+def test_a_recovery_that_could_take_nothing_back_has_changed_nothing():
+    stuck = {"index": 0, "kind": "unreadable", "error": {"function": None, "code": None, "message": "no JSON"}}
+    with pytest.raises(SstpError) as caught:
+        Backend(Script({**applied("failed", not_undone=[stuck]), "changed": False})).recover(SCOPE)
+    assert caught.value.facts["changed"] is False
+
+
 def test_recover_on_a_locked_host():
     with pytest.raises(SstpError) as caught:
         Backend(Script(seen(outcome="locked"))).recover(SCOPE)
