@@ -41,7 +41,7 @@ class ActionModule(SstpAction):
         state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
         certificate = certificate or _stored(state, thumbprint)
         findings = judge(state, Policy(clean_number(args["expiry_days"], "expiry_days", 0), certificate))
-        candidate = _candidate_result(state, thumbprint, certificate, args["take_over"])
+        candidate = _candidate_result(state, thumbprint, certificate, args["take_over"], at_hand=args["pfx"] is not None)
         return _result(state, findings, candidate, args["fail_on"])
 
 
@@ -50,7 +50,7 @@ def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
     return stored.certificate if stored else None
 
 
-def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None, take_over: bool) -> dict[str, Any] | None:
+def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None, take_over: bool, *, at_hand: bool) -> dict[str, Any] | None:
     """What rotating to the candidate would do, and what stands against it."""
     if thumbprint is None:
         return None
@@ -61,7 +61,7 @@ def _candidate_result(state: HostState, thumbprint: str | None, certificate: Cer
         "staged": stored is not None and stored.key is not None and stored.key.usable is True,
         "certificate": certificate_result(certificate) if certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
-        "refusal": refusal(state, certificate, thumbprint, plan, take_over=take_over),
+        "refusal": refusal(state, certificate, thumbprint, plan, take_over=take_over, at_hand=at_hand),
     }
 
 

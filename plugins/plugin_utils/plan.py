@@ -70,18 +70,25 @@ def should_run(state: HostState, service_state: str) -> bool:
     return service_state == "running" or rras.state != "stopped"
 
 
-def to_start(state: HostState) -> tuple[str, ...]:
-    """RRAS, what it needs, and whatever else ran."""
-    needed = {RRAS_SERVICE.lower()}
+def needed(state: HostState) -> tuple[str, ...]:
+    """RRAS, SstpSvc and what is between them, each after those it depends on."""
+    names = {RRAS_SERVICE.lower(), SSTP_SERVICE.lower()}
     for name in reversed(start_order(state.services)):
         service = state.service(name)
-        if service is not None and name.lower() in needed:
-            needed |= {dependency.lower() for dependency in service.depends_on}
-    return tuple(
-        service.name
-        for service in (state.service(name) for name in start_order(state.services))
-        if service is not None and (service.name.lower() in needed or service.state != "stopped")
-    )
+        if service is not None and name.lower() in names:
+            names |= {dependency.lower() for dependency in service.depends_on}
+    return tuple(name for name in start_order(state.services) if name.lower() in names)
+
+
+def to_start(state: HostState) -> tuple[str, ...]:
+    """RRAS, what it needs, and whatever else ran."""
+    names = needed(state)
+    return tuple(name for name in start_order(state.services) if name in names or not _rests(state, name))
+
+
+def _rests(state: HostState, name: str) -> bool:
+    service = state.service(name)
+    return service is None or service.state == "stopped"
 
 
 def wanted_records(state: HostState, thumbprint: str) -> tuple[SslRecord, ...]:
@@ -113,7 +120,7 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
         changes += _derive_hashes(state, wanted, len(changes)) if run_after else _write_hashes(state, wanted)
         changes += _remember(state, records, thumbprint)
         return Plan(tuple(changes), restarts=run_after)
-    if run_after and not all(_runs(state, name) for name in (SSTP_SERVICE, RRAS_SERVICE)):
+    if run_after and not all(_runs(state, name) for name in needed(state)):
         settle = Await(_settled(state, wanted.certificate), wanted.limits.settle_timeout, required=True)
         return Plan((SetServices(to_start(state), "running", wanted.limits.service_timeout), settle), restarts=True)
     return Plan()
@@ -140,7 +147,7 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
     """
     certificate, limits = wanted.certificate, wanted.limits
     names = to_start(state)
-    running = tuple(service_is(name, "running") for name in (SSTP_SERVICE, RRAS_SERVICE))
+    running = tuple(service_is(name, "running") for name in needed(state))
     derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
     # One that is absent as well: the journal then knows that it was, and an undo takes away what the service derives.
     changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE)]
@@ -186,7 +193,7 @@ def _remember(state: HostState, records: tuple[SslRecord, ...], thumbprint: str)
 
 
 def _settled(state: HostState, certificate: Certificate) -> tuple[dict[str, object], ...]:
-    running = tuple(service_is(name, "running") for name in (SSTP_SERVICE, RRAS_SERVICE))
+    running = tuple(service_is(name, "running") for name in needed(state))
     derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
     served = tuple(serves(e.address, e.port, certificate.thumbprint) for e in loopbacks(state))
     return (*running, derived, *served)

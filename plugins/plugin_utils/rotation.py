@@ -31,15 +31,20 @@ def refuse(state: HostState, certificate: Certificate, plan: Plan, *, take_over:
     require_ownership(state, [change.record.endpoint for change in plan.changes if isinstance(change, SetRecord)], take_over)
 
 
-def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, plan: Plan, *, take_over: bool) -> str | None:
-    """What would stand against that rotation, as a sentence; None where nothing does or nothing has to be done."""
+def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, plan: Plan, *, take_over: bool, at_hand: bool) -> str | None:
+    """What would stand against that rotation, as a sentence; None where nothing does or nothing has to be done.
+
+    at_hand: the controller has the certificate with its key and can import it; else it must be in the store with a key that signs.
+    """
     try:
         if certificate is None:
             require_usable(None, thumbprint)
         elif plan:
-            refuse(state, certificate, plan, take_over=take_over, staged=False)
+            refuse(state, certificate, plan, take_over=take_over, staged=not at_hand)
         else:
             require_fitness(certificate, state.time)
+            if not at_hand:
+                require_usable(state.certificate(thumbprint), thumbprint)
     except SstpError as error:
         return str(error)
     return None

@@ -11,7 +11,7 @@ from typing import Any
 
 from .inputs import Endpoint, pair
 from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
-from .plan import loopbacks
+from .plan import loopbacks, needed
 from .state import HostState, RegistryValue, SslRecord, StoredCertificate
 from .x509 import Certificate, fitness
 
@@ -203,9 +203,21 @@ def _services(state: HostState) -> Iterator[Finding]:
         yield Finding("rras_disabled", "warning", RRAS_SERVICE, "running, and started with Windows", f"disabled, {rras.state}", None, remedy, False)
     elif rras.state != "running":
         yield Finding("rras_stopped", "error", RRAS_SERVICE, "running", rras.state, None, "start it; rras.sstp.rotate does so")
-    elif (sstp := state.service(SSTP_SERVICE)) is not None and sstp.state != "running":
-        remedy = "RRAS runs without it, so start it; rras.sstp.rotate does so"
-        yield Finding("sstp_stopped", "error", SSTP_SERVICE, "running", sstp.state, 22, remedy)
+    else:
+        yield from _stopped_below(state)
+
+
+def _stopped_below(state: HostState) -> Iterator[Finding]:
+    """A service that died while RRAS, which needs it, goes on."""
+    remedy = "RRAS runs without it, so start it; rras.sstp.rotate does so"
+    for name in needed(state):
+        service = state.service(name)
+        if service is None or service.state == "running":
+            continue
+        if name.lower() == SSTP_SERVICE.lower():
+            yield Finding("sstp_stopped", "error", SSTP_SERVICE, "running", service.state, 22, remedy)
+        else:
+            yield Finding("rras_dependency_stopped", "error", service.name, "running", service.state, None, remedy)
 
 
 def _served(state: HostState) -> Iterator[Finding]:

@@ -94,3 +94,8 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     assert facts["missing_certificate_gives"] == 1312
     assert facts["failed_transaction_is_undone"] is True
     assert facts["nothing_is_left"] is True
+
+
+def test_an_audit_is_one_call(site: Site) -> None:
+    site.controller.playbook("rras.sstp.audit", variables={"target": "all"}).succeeded()
+    assert site.winrm.calls("vpn01") == 1

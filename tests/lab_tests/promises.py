@@ -97,12 +97,7 @@ def _user_key_is_bound(state: State) -> bool:
     return any(key["opens"] and key["matches"] and not key["flags"] & MACHINE_KEY for key in keys)
 
 
-def unseen(done: Rotated, reason: str) -> bool:
-    """Today neither audit nor a rotation looks at RasMan, which can be dead while RRAS runs."""
-    return reason == "RasMan does not run" and done.after["services"]["RemoteAccess"]["state"] == "running"
-
-
-EXCUSES = (rests, rejects, of_a_user, unseen)
+EXCUSES = (rests, rejects, of_a_user)
 
 
 def to_blame(done: Rotated) -> list[str]:
@@ -120,14 +115,14 @@ def moved(done: Rotated) -> set[str]:
         parts.discard("sstpsvc")
     if "services" in parts and all(_by_itself(done, name) for name in SERVICES):
         parts.discard("services")
-    return parts - {"certificates", "containers"} if _candidate_is_taken_away(done) else parts
+    return parts - {"certificates", "containers"} if _key_was_mended(done) else parts
 
 
-def _candidate_is_taken_away(done: Rotated) -> bool:
-    """Today the role takes away the candidate that it has imported, also where that was there before without a key that can be used."""
+def _key_was_mended(done: Rotated) -> bool:
+    """A candidate that was there before without a key that can be used has one now: it is left so."""
     old, new = ({item["thumbprint"]: item for item in state["certificates"].get("MY", [])} for state in (done.before, done.after))
-    gone = [item for thumbprint, item in old.items() if thumbprint not in new]
-    return [key_word(item["key"]) != "good" for item in gone] == [True] and new.items() <= old.items()
+    changed = [thumbprint for thumbprint in old if old[thumbprint] != new.get(thumbprint)]
+    return old.keys() == new.keys() and [(key_word(old[t]["key"]) != "good", key_word(new[t]["key"])) for t in changed] == [(True, "good")]
 
 
 def _only_derived(before: State, after: State) -> bool:
@@ -177,9 +172,7 @@ def may_be_stuck(done: Rotated) -> bool:
     """Whether something can stand against taking a change back: a fault, or a record that HTTP.SYS would not take even before."""
     stuck = done.result.facts.get("not_undone", ())
     dead = bool(stuck) and all((entry["kind"], entry["error"]["code"]) == ("set_ssl_record", UNUSABLE) for entry in stuck)
-    # Today the role's rescue fails at a candidate that a stale hash names, and its own sentence stands for that of the switch.
-    named = done.result.facts.get("used_by") == ["the SHA-256 hash of SstpSvc"]
-    return bool(done.scenario.faults) or done.interrupted or dead or named
+    return bool(done.scenario.faults) or done.interrupted or dead
 
 
 def has_reason(done: Rotated) -> bool:

@@ -89,7 +89,9 @@ class Driver:
 
     def _rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
         source = _source(scenario, issued)
-        preflight = self.audit(scenario, issued)["candidate"]
+        audit = self.audit(scenario, issued)
+        preflight = audit["candidate"]
+        found = any((item["thumbprint"], item["certificate_store_name"]) == (preflight["thumbprint"], "MY") for item in audit["server"]["certificates"])
         if preflight["refusal"] is not None:
             raise SstpError(preflight["refusal"])
         if preflight["staged"] and not preflight["plan"]:
@@ -104,10 +106,17 @@ class Driver:
             return bool(switch["changed"]) or self._brought
         except SstpError as error:
             switched = switching and bool(error.facts.get("changed"))
-            if self._brought and not switched and not self._check_mode:
-                self._perform(certificate_action, thumbprint=issued[scenario.rotation.candidate].thumbprint, state="absent")
-                self._brought = False
+            if self._brought and not switched and not self._check_mode and not found:
+                self._take_away(issued[scenario.rotation.candidate].thumbprint)
             raise
+
+    def _take_away(self, thumbprint: str) -> None:
+        try:
+            self._perform(certificate_action, thumbprint=thumbprint, state="absent")
+            self._brought = False
+        except SstpError as error:
+            if "used_by" not in error.facts:
+                raise
 
     def _stage(self, source: dict[str, Any]) -> None:
         try:

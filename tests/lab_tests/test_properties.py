@@ -79,7 +79,7 @@ def test_a_second_rotation_changes_nothing(host_state: Example) -> None:
 def test_findings_and_check_mode_agree(host_state: Example) -> None:
     with placed(host_state) as (host, issued):
         audit, checked = audited(host_state, host, issued), predicted(host_state, host, issued)
-    if audit is not None and is_fit(audit["candidate"], host_state) and not asks_to_rest(host_state.scenario):
+    if audit is not None and is_fit(audit["candidate"]) and not asks_to_rest(host_state.scenario):
         assert checked.kind in ("working", "unchanged"), checked.words
         assert checked.changed == audit["repairable"], [item["id"] for item in audit["findings"]]
 
@@ -107,9 +107,9 @@ def audited(host_state: Example, host: SimHost, issued: Issues) -> dict[str, Any
     return None
 
 
-def is_fit(candidate: dict[str, Any], host_state: Example) -> bool:
-    """Nothing stands against the candidate. Today audit does not tell that nobody has the key of one of which only the thumbprint is given."""
-    return candidate["refusal"] is None and (candidate["staged"] or host_state.scenario.rotation.by == "pfx")
+def is_fit(candidate: dict[str, Any]) -> bool:
+    """Nothing stands against the candidate."""
+    return candidate["refusal"] is None
 
 
 def predicted(host_state: Example, host: SimHost, issued: Issues) -> Result:

@@ -172,5 +172,5 @@ def test_a_thumbprint_is_cleaned_and_named():
 def test_audit_plans_to_take_an_interrupted_change_back():
     """Without that a role would see nothing to do, and the journal would stay for ever."""
     state = dataclasses.replace(healthy(), interrupted=True)
-    planned = _candidate_result(state, OLD.thumbprint, OLD.certificate, False)
+    planned = _candidate_result(state, OLD.thumbprint, OLD.certificate, False, at_hand=True)
     assert planned["plan"] == ["take back an interrupted change"]

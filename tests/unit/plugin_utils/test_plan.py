@@ -241,6 +241,7 @@ def test_the_first_wait_may_fail_and_the_last_may_not():
     assert (first.required, last.required) == (False, True)
     assert [c["text"] for c in last.conditions] == [
         "SstpSvc is running",
+        "RasMan is running",
         "RemoteAccess is running",
         f"SHA256CertificateHash is {NEW.sha256}",
         f"127.0.0.1:443 serves {NEW.thumbprint}",

@@ -199,8 +199,8 @@ def test_a_plan_that_is_not_refused_starts_what_it_stops(state, service_state):
 # --- refusing, as a sentence for an audit ---
 
 
-def sentence_about(state, issued=NEW, *, take_over=False):
-    return refusal(state, issued.certificate, issued.thumbprint, rotate(state, issued), take_over=take_over)
+def sentence_about(state, issued=NEW, *, take_over=False, at_hand=True):
+    return refusal(state, issued.certificate, issued.thumbprint, rotate(state, issued), take_over=take_over, at_hand=at_hand)
 
 
 def test_nothing_stands_against_a_rotation_of_a_healthy_host():
@@ -225,8 +225,14 @@ def test_a_candidate_that_is_still_to_be_imported_stands_against_nothing(found):
 
 
 def test_a_candidate_that_nobody_has_stands_against_a_rotation():
-    sentence = refusal(healthy(), None, NEW.thumbprint, Plan(), take_over=False)
+    sentence = refusal(healthy(), None, NEW.thumbprint, Plan(), take_over=False, at_hand=True)
     assert sentence == f"The certificate {NEW.thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate."
+
+
+@pytest.mark.parametrize(("found", "words"), [((), "is not in LocalMachine"), ((stored(NEW),), "without a private key")])
+def test_a_candidate_that_cannot_be_imported_must_be_there(found, words):
+    assert words in sentence_about(with_certificates(healthy(), *found), at_hand=False)
+    assert sentence_about(with_certificates(healthy(), stored(NEW, key=good_key(NEW))), at_hand=False) is None
 
 
 def test_an_unfit_candidate_stands_against_a_rotation_even_where_nothing_has_to_be_done():

@@ -222,6 +222,9 @@ RULES = [
     pytest.param(with_rras_stopped(healthy()), "rras_stopped", "error", None, "RemoteAccess", True, id="RRAS stopped"),
     pytest.param(with_rras_disabled(healthy()), "rras_disabled", "warning", None, "RemoteAccess", False, id="RRAS disabled"),
     pytest.param(with_service(healthy(), "SstpSvc", state="stopped"), "sstp_stopped", "error", 22, "SstpSvc", True, id="SSTP dead under a running RRAS"),
+    pytest.param(
+        with_service(healthy(), "RasMan", state="stopped"), "rras_dependency_stopped", "error", None, "RasMan", True, id="RasMan dead under a running RRAS"
+    ),
     pytest.param(with_service(healthy(), "SstpSvc", state="paused"), "sstp_stopped", "error", 22, "SstpSvc", True, id="SSTP paused under a running RRAS"),
     pytest.param(without_service(healthy(), "RemoteAccess"), "rras_not_installed", "error", None, "RemoteAccess", False, id="RRAS not installed"),
     pytest.param(
