@@ -1,0 +1,166 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Name, dates and chain of a served certificate, each judged on its own, by OpenSSL. PRIVATE to the collection.
+
+A handshake that verifies stops at the first fault and then shows nothing. So the real handshake takes everything, and OpenSSL is asked
+afterwards: it is given the beginning of a handshake in memory, ServerHello and Certificate of TLS 1.2, and judges the chain when it has read
+them. No key is needed for that: the server would prove that it has one only with its next message, and in the real handshake it did.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+import struct
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..errors import SstpError
+from ..names import EKU_ANY_PURPOSE
+from ..x509 import Certificate, read_certificate
+from .events import Stage
+from .verdict import Code, Verdict
+
+# Of X509_VERIFY_PARAM_set_flags(3): times are left out. Python has no name for it.
+_NO_CHECK_TIME = 0x200000
+# Of X509_verify_cert_error_string(3), and of what Python's ssl gives as verify_code.
+_NOT_YET_VALID, _EXPIRED, _UNFIT_PURPOSE, _HOSTNAME_MISMATCH, _ADDRESS_MISMATCH = 9, 10, 26, 62, 64
+
+_HANDSHAKE = 22
+_SERVER_HELLO, _CERTIFICATE = 2, 11
+_TLS12 = b"\x03\x03"
+_LONGEST_RECORD = 16384
+_ECDHE_ECDSA, _ECDHE_RSA = ("ECDHE-ECDSA-AES128-GCM-SHA256", 0xC02B), ("ECDHE-RSA-AES128-GCM-SHA256", 0xC02F)
+# OpenSSL 3 wants it of every server (RFC 5746 3.4).
+_RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
+
+
+def verify(chain: Sequence[bytes], name: str, now: dt.datetime, ca_file: str | None) -> tuple[Verdict, ...]:
+    """Everything that speaks against the certificates (DER, leaf first) for a client that dials name; empty where nothing does."""
+    leaf = read_certificate(chain[0])
+    verdicts = (verify_name(leaf, name), verify_dates(leaf, now), verify_chain(chain, ca_file))
+    return tuple(verdict for verdict in verdicts if verdict)
+
+
+def verify_name(leaf: Certificate, name: str) -> Verdict | None:
+    """name is a DNS name or an IP address; the subject's CN counts where there is no DNS name, as for Windows."""
+    trusting = _context(leaf, None, trusted=leaf)
+    trusting.check_hostname = True
+    trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+    code, _ = _ask(trusting, [leaf.der], name)
+    # Other faults are not about the name: verify_chain has them.
+    if code not in (_HOSTNAME_MISMATCH, _ADDRESS_MISMATCH):
+        return None
+    names = ", ".join(leaf.names) or leaf.subject
+    return Verdict(Code.WRONG_NAME, Stage.TLS, f"The server's certificate is not for {name}, but for {names}; clients that dial {name} refuse it.")
+
+
+def verify_dates(leaf: Certificate, now: dt.datetime) -> Verdict | None:
+    """now has a time zone."""
+    if now >= leaf.not_after:
+        return Verdict(Code.EXPIRED, Stage.TLS, f"The server's certificate has expired on {leaf.not_after:%Y-%m-%d}; renew it and rotate.")
+    if now < leaf.not_before:
+        return Verdict(Code.NOT_YET_VALID, Stage.TLS, f"The server's certificate is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC.")
+    return None
+
+
+def verify_chain(chain: Sequence[bytes], ca_file: str | None) -> Verdict | None:
+    """Do the certificates lead to a root that is trusted: one in ca_file (PEM), or without it one that the system trusts?
+
+    The leaf's own dates are verify_dates' to judge; an issuer's dates are judged here, by the system's clock.
+    """
+    leaf = read_certificate(chain[0])
+    for flags in (_NO_CHECK_TIME, 0):
+        asked = _context(leaf, ca_file)
+        asked.verify_flags |= flags
+        code, reason = _ask(asked, chain, None)
+        if code == _UNFIT_PURPOSE:
+            return _wrong_usage(leaf)
+        if code and flags:
+            sentence = f"The server's certificate is not trusted: {reason}. The server must send its intermediates, and clients must trust the root."
+            return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, code)
+        if code in (_EXPIRED, _NOT_YET_VALID) and verify_dates(leaf, dt.datetime.now(dt.timezone.utc)) is None:
+            sentence = f"An issuer of the server's certificate is out of its time: {reason}. Replace the intermediate on the server."
+            return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, code)
+    return None
+
+
+def _wrong_usage(leaf: Certificate) -> Verdict:
+    """OpenSSL looks at the purpose before anything else, and does not take Any Purpose alone, as Windows does."""
+    if EKU_ANY_PURPOSE in (leaf.eku or ()):
+        sentence = "The server's certificate has Any Purpose, but not Server Authentication: Windows takes that, OpenSSL does not, so its chain stays unjudged."
+    else:
+        sentence = "The server's certificate, or an issuer of it, is not meant for servers: have one issued with Server Authentication."
+    return Verdict(Code.WRONG_USAGE, Stage.TLS, sentence, _UNFIT_PURPOSE)
+
+
+def check_ca_file(ca_file: str | None) -> None:
+    """Raises SstpError where the file cannot serve."""
+    if ca_file is not None:
+        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_file)
+
+
+def _load(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SstpError(f"The file {ca_file} cannot be read as certificates in PEM ({error}).") from None
+
+
+def _context(leaf: Certificate, ca_file: str | None, trusted: Certificate | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_cipher(leaf)[0])
+    if trusted:
+        context.load_verify_locations(cadata=trusted.der)
+    elif ca_file:
+        _load(context, ca_file)
+    else:
+        context.load_default_certs()
+    return context
+
+
+def _cipher(leaf: Certificate) -> tuple[str, int]:
+    return _ECDHE_RSA if isinstance(leaf.parsed.public_key(), rsa.RSAPublicKey) else _ECDHE_ECDSA
+
+
+def _ask(context: ssl.SSLContext, chain: Sequence[bytes], name: str | None) -> tuple[int, str]:
+    """OpenSSL's verify_code and its words; 0 for a chain that it takes."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    incoming.write(_records(_server_hello(_cipher(read_certificate(chain[0]))[1]) + _certificate(chain)))
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return 0, ""
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_code, error.verify_message
+    except ssl.SSLError as error:
+        raise SstpError(f"OpenSSL cannot judge the server's certificates ({error.reason}).") from None
+    raise SstpError("OpenSSL took half a handshake for a whole one.")
+
+
+def _records(messages: bytes) -> bytes:
+    parts = (messages[start : start + _LONGEST_RECORD] for start in range(0, len(messages), _LONGEST_RECORD))
+    return b"".join(struct.pack(">B2sH", _HANDSHAKE, _TLS12, len(part)) + part for part in parts)
+
+
+def _server_hello(cipher: int) -> bytes:
+    """RFC 5246 7.4.1.3: version, random, no session, the cipher, no compression, extensions."""
+    body = _TLS12 + bytes(32) + b"\0" + struct.pack(">HB", cipher, 0) + struct.pack(">H", len(_RENEGOTIATION_INFO)) + _RENEGOTIATION_INFO
+    return _message(_SERVER_HELLO, body)
+
+
+def _certificate(chain: Sequence[bytes]) -> bytes:
+    return _message(_CERTIFICATE, _long(b"".join(_long(der) for der in chain)))
+
+
+def _message(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + _long(body)
+
+
+def _long(data: bytes) -> bytes:
+    return len(data).to_bytes(3, "big") + data
