@@ -101,7 +101,8 @@ findings:
           V(certificate_expiring), V(certificate_not_yet_valid)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."
-        - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped), V(rras_dependency_stopped), V(served_nothing),
+        - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped),
+          V(rras_dependency_stopped), V(served_nothing),
           V(served_different)."
       returned: always
       type: str
