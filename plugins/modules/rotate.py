@@ -58,6 +58,8 @@ seealso:
     description: Puts the certificate and its key on the target.
   - module: rras.sstp.audit
     description: Says what a rotation would repair.
+  - module: rras.sstp.restore
+    description: Puts the snapshot back.
 author:
   - The rras.sstp authors (@rras-sstp)
 """
@@ -148,7 +150,7 @@ predecessors:
       type: int
       sample: 0
 snapshot:
-  description: What the rotation changes, as it was before. It holds no secret. A module that puts it back is not built yet.
+  description: What the rotation changes, as it was before. It holds no secret. M(rras.sstp.restore) puts it back.
   returned: success
   type: dict
   contains:

@@ -94,6 +94,8 @@ def plain(value: Any) -> Any:
         return value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {plain(name): plain(item) for name, item in value.items()}
     return value
 
 

@@ -190,7 +190,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         state_id=state_id,
         port=ports[0],
         ports=ports,
-        records=tuple(_read_record(r) for r in http.get("records") or ()),
+        records=tuple(read_record(r) for r in http.get("records") or ()),
         parameters=_read_values(sstp.get("parameters")),
         certificates=tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content),
         services=tuple(_read_service(s) for s in facts.get("services") or ()),
@@ -202,7 +202,8 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
     )
 
 
-def _read_record(fact: Mapping[str, Any]) -> SslRecord:
+def read_record(fact: Mapping[str, Any]) -> SslRecord:
+    """A record with the fields that the back-end gives (docs/backend.md)."""
     return SslRecord(
         endpoint=_read_endpoint(fact),
         certificate_hash=str(fact["certificate_hash"]),

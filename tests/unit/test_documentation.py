@@ -26,6 +26,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRec
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
     HostState,
     PrivateKey,
@@ -171,7 +172,11 @@ def test_examples_are_tasks_that_the_modules_accept(name: str, documents: dict[s
         assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
         if called.startswith("rras.sstp."):
             action = action_module(called.rpartition(".")[2])
-            arguments = task[called] or {}
+            kinds = {option: spec.get("type") for option, spec in action.ARGUMENT_SPEC.items()}
+            # A template can become a dictionary; the validator cannot know.
+            arguments = {
+                option: {} if kinds.get(option) == "dict" and str(value).startswith("{{") else value for option, value in (task[called] or {}).items()
+            }
             assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
             validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
             assert validator.validate(arguments).error_messages == []
@@ -312,6 +317,7 @@ NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
 MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
 CENTRAL = replace(BEFORE, records=(*BEFORE.records, SslRecord(Endpoint("ccs", "0.0.0.0", 443), "", SSTP_APP_ID)))
 PFX = base64.b64encode(NEW_PFX).decode()
+SNAPSHOT = snapshot(BEFORE)
 
 Case = tuple[str, Json, HostState, HostState]
 CASES: list[Case] = [
@@ -341,6 +347,9 @@ CASES: list[Case] = [
     ("rotate", {"thumbprint": OLD.thumbprint}, BEFORE, BEFORE),
     ("rotate", {"thumbprint": NEW.thumbprint}, INTERRUPTED, ROTATED),
     ("rotate", {"thumbprint": NEW.thumbprint}, replace(ROTATED, interrupted=True), ROTATED),
+    ("restore", {"snapshot": SNAPSHOT}, ROTATED, BEFORE),
+    ("restore", {"snapshot": SNAPSHOT}, BEFORE, BEFORE),
+    ("restore", {"snapshot": SNAPSHOT}, replace(ROTATED, interrupted=True), BEFORE),
 ]
 
 
