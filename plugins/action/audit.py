@@ -17,6 +17,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Po
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight, look
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -24,6 +25,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "expiry_days": {"type": "int", "default": 30},
+    "probe_address": {"type": "str"},
+    "probe_host": {"type": "str"},
+    "probe_port": {"type": "int"},
+    "probe_timeout": {"type": "int", "default": 10},
     "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
 }
 
@@ -32,17 +37,29 @@ FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
 
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
-    CONSTRAINTS = {"required_by": {"pfx_password": "pfx"}}
+    CONSTRAINTS = {"required_by": {"pfx_password": "pfx", "probe_host": "probe_address", "probe_port": "probe_address"}}
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         thumbprint, certificate = named_certificate(args, self.read_source)
         ports = (clean_port(args["port"]),) if args["port"] is not None else ()
+        expiry_days = clean_number(args["expiry_days"], "expiry_days", 0)
+        clean_number(args["probe_timeout"], "probe_timeout", 1)
+        if args["probe_port"] is not None:
+            clean_port(args["probe_port"], "probe_port")
         wanted = (thumbprint,) if thumbprint else ()
         state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
         certificate = certificate or _stored(state, thumbprint)
-        findings = judge(state, Policy(clean_number(args["expiry_days"], "expiry_days", 0), certificate))
+        wire = _look(args, state.port)
+        findings = judge(state, Policy(expiry_days, certificate, wire))
         candidate = _candidate_result(state, thumbprint, certificate, args["take_over"], at_hand=args["pfx"] is not None)
-        return _result(state, findings, candidate, args["fail_on"])
+        return _result(state, findings, candidate, wire, args["fail_on"])
+
+
+def _look(args: dict[str, Any], port: int) -> tuple[Sight, ...]:
+    address = args["probe_address"]
+    if not address:
+        return ()
+    return look(args["probe_host"] or address, address, args["probe_port"] or port, args["probe_timeout"])
 
 
 def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
@@ -65,7 +82,7 @@ def _candidate_result(state: HostState, thumbprint: str | None, certificate: Cer
     }
 
 
-def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, fail_on: str) -> Result:
+def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, wire: tuple[Sight, ...], fail_on: str) -> Result:
     failing = [finding for finding in findings if finding.severity in FAILING[fail_on]]
     server = server_result(state)
     result: Result = {
@@ -74,6 +91,7 @@ def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str
         "findings": [finding.to_result() for finding in findings],
         "repairable": any(finding.repairable for finding in findings),
         "candidate": candidate,
+        "wire": [sight.to_result() for sight in wire],
         "server": server,
         "record": {"server": server["name"], "time": stamp(state.time), "findings": [str(finding) for finding in findings]},
     }

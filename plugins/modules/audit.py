@@ -17,7 +17,9 @@ description:
   - A O(thumbprint) alone names a certificate that is in MY of LocalMachine on the target. Where it is not, RV(candidate.refusal) says so, and
     the server is judged as without it.
   - A server in administrator or offload mode is recognised but not judged yet. It has the one finding V(mode_not_judged).
-  - Recent events of RasSstp are not read yet, nor is the server looked at from the controller.
+  - With O(probe_address) the controller connects to the server as a client does, and what it is shown there is held against what the server
+    says. Nobody logs in.
+  - Recent events of RasSstp are not read yet.
 options:
   thumbprint:
     description:
@@ -35,6 +37,25 @@ options:
       - A bound certificate that expires within so many days is a finding. It must be V(0) or more.
     type: int
     default: 30
+  probe_address:
+    description:
+      - Where clients reach the server, a name or an IP address. Each IPv4 and IPv6 address that it stands for is looked at from the controller,
+        with TLS and SSTP's URL. Without it the server is not looked at from the controller.
+      - Where the controller cannot connect, that is the finding V(wire_unreachable), a warning.
+    type: str
+  probe_host:
+    description:
+      - The name that clients dial, for SNI. By default O(probe_address).
+    type: str
+  probe_port:
+    description:
+      - The port at that address. By default the one on which the server listens.
+    type: int
+  probe_timeout:
+    description:
+      - How many seconds to give each address. It must be V(1) or more.
+    type: int
+    default: 10
   fail_on:
     description:
       - Which findings fail the task. The results are returned all the same.
@@ -104,6 +125,7 @@ findings:
         - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped),
           V(rras_dependency_stopped), V(served_nothing),
           V(served_different)."
+        - "About what clients are shown: V(wire_unreachable), V(wire_different), V(wire_refused)."
       returned: always
       type: str
       sample: registry_sha256_different
@@ -233,6 +255,47 @@ candidate:
       returned: always
       type: str
       sample: null
+wire:
+  description: What the controller was shown at each address of O(probe_address). Empty without it.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    endpoint:
+      description: The address and port that were connected to, or the name where it has no address.
+      returned: always
+      type: str
+      sample: 203.0.113.5:443
+    reached:
+      description: Whether anything answered there.
+      returned: always
+      type: bool
+      sample: true
+    code:
+      description: The reason code, V(ok) where SSTP's URL is served.
+      returned: always
+      type: str
+      sample: ok
+    stage:
+      description: How far it went, such as V(connect), V(tls) or V(http).
+      returned: always
+      type: str
+      sample: http
+    sentence:
+      description: The same in words.
+      returned: always
+      type: str
+      sample: SSTP's URL is served.
+    thumbprint:
+      description: The thumbprint of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    sha256:
+      description: SHA-256 of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
 server:
   description: The facts that were judged, the same as RV(rras.sstp.server_info#module:server).
   returned: success

@@ -13,6 +13,7 @@ from .inputs import Endpoint, pair
 from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
 from .plan import loopbacks, needed
 from .state import HostState, RegistryValue, SslRecord, StoredCertificate
+from .wire import Sight
 from .x509 import Certificate, fitness
 
 _ROTATE = "rotate the certificate (rras.sstp.rotate)"
@@ -44,10 +45,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Policy:
-    """expiry_days: warn so many days ahead. candidate: the certificate that is wanted, if the audit is about one."""
+    """expiry_days: warn so many days ahead. candidate: the certificate that is wanted, if the audit is about one. wire: what clients are shown."""
 
     expiry_days: int = 30
     candidate: Certificate | None = None
+    wire: tuple[Sight, ...] = ()
 
 
 def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
@@ -67,6 +69,7 @@ def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
         *_candidate(state, policy),
         *_services(state),
         *_served(state),
+        *_wire(state, policy),
     )
     return tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
 
@@ -237,3 +240,19 @@ def _served(state: HostState) -> Iterator[Finding]:
         elif served.certificate.thumbprint != record.certificate_hash:
             remedy = "something else answers on the port: see records that go before the pair, and other listeners"
             yield Finding("served_different", "error", subject, record.certificate_hash, served.certificate.thumbprint, None, remedy, False)
+
+
+def _wire(state: HostState, policy: Policy) -> Iterator[Finding]:
+    """What the controller is shown, against what the server says of the record for that family."""
+    for sight in policy.wire:
+        subject = str(sight.endpoint)
+        record = state.pair[":" in sight.endpoint.address]
+        if not sight.reached:
+            remedy = "that may say nothing against the server: see whether the controller may connect there, or look from where clients are"
+            yield Finding("wire_unreachable", "warning", subject, "an answer to the controller", sight.verdict.sentence, None, remedy, False)
+        elif sight.certificate and record and sight.certificate.thumbprint != record.certificate_hash:
+            remedy = "clients are shown another certificate than SSTP means: see what answers there, another host or a device that ends TLS"
+            yield Finding("wire_different", "error", subject, record.certificate_hash, sight.certificate.thumbprint, None, remedy, False)
+        elif not sight.verdict.ok:
+            remedy = "see the other findings, and what lies between the controller and the server"
+            yield Finding("wire_refused", "error", subject, "SSTP", sight.verdict.sentence, None, remedy, False)

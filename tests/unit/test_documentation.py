@@ -326,6 +326,7 @@ CASES: list[Case] = [
     ("audit", {}, BEFORE, BEFORE),
     ("audit", {"pfx": PFX, "fail_on": "warning"}, BROKEN, BROKEN),
     ("audit", {"thumbprint": NEW.thumbprint}, WITHOUT_NEW, WITHOUT_NEW),
+    ("audit", {"probe_address": "127.0.0.1", "probe_port": 1}, BEFORE, BEFORE),
     ("ssl_binding", {}, BEFORE, BEFORE),
     ("ssl_binding", {"state": "present", "certificate_hash": NEW.thumbprint}, BEFORE, ROTATED),
     ("ssl_binding", {"state": "absent", "endpoints": ["[::]:443"]}, BEFORE, BROKEN),
