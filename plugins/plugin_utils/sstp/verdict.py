@@ -90,14 +90,16 @@ _BEGINS: dict[type[Event], Stage] = {Acknowledged: Stage.LOGIN, CallConnectedSen
 def judge(events: Iterable[Event], depth: Depth) -> Verdict | None:
     """The verdict on a call of that depth, None while nothing has decided it.
 
-    The first event that decides does; but a refusal of the crypto binding is believed whenever it comes.
+    The first event that decides does. But a CALL_ABORT is believed whenever it comes after the crypto binding: a server may let the network phase
+    begin while it still waits for the key that it checks the binding with.
     """
     verdict, stage = None, Stage.SSTP
     for event in events:
         stage = _BEGINS.get(type(event), stage)
         if stage is Stage.NETWORK and event == Aborted(AttributeId.CRYPTO_BINDING, Status.VALUE_NOT_SUPPORTED):
             return _binding_refused()
-        verdict = verdict or _decided(event, depth, stage)
+        taken_back = verdict is not None and verdict.ok and stage is Stage.NETWORK and isinstance(event, Aborted)
+        verdict = _decided(event, depth, stage) if verdict is None or taken_back else verdict
     return verdict
 
 
