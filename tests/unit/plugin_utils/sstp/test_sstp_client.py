@@ -205,6 +205,14 @@ def test_a_late_refusal_of_the_binding_counts():
     assert done.verdict.code is Code.CRYPTO_BINDING_REFUSED
 
 
+def test_an_abort_after_the_binding_is_believed_even_without_a_reason():
+    """A server may let the network phase begin while it waits for the key: what began proves nothing then."""
+    done = login(Server(ipcp=lambda identifier, data: ppp(IPCP, 2, identifier, data) + BARE_ABORT))
+    assert NetworkPhaseStarted() in done.events
+    assert done.verdict is not None
+    assert done.verdict.code is Code.ABORTED
+
+
 def test_an_abort_before_the_binding_is_no_refusal_of_it():
     done = login(Server(acknowledgement=BINDING_REFUSED))
     assert done.verdict is not None
