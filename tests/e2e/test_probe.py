@@ -28,7 +28,7 @@ def host(controller: Controller) -> Iterator[SimHost]:
     with SimHost("vpn01") as made:
         made.install(AUTHORITY.issue([NAME]))
         made.listen()
-        connection = {"ansible_host": "127.0.0.1", "ansible_connection": "winrm", "ansible_port": free_port(), "ansible_user": "x", "ansible_password": "y"}
+        connection = {"where": "127.0.0.1", "ansible_host": "{{ where }}", "ansible_connection": "winrm", "ansible_port": free_port(), "ansible_user": "x", "ansible_password": "y"}
         controller.inventory.write_text(yaml.safe_dump({"all": {"hosts": {NAME: connection}}}))
         (controller.folder / "ca.pem").write_bytes(AUTHORITY.root.public_bytes(Encoding.PEM))
         yield made
@@ -65,7 +65,7 @@ def test_a_vpn_that_does_not_work_fails_the_task(controller: Controller, host: S
     assert [result["verdict"]["code"] for result in results] == ["crypto_binding_refused"] * 2
     assert [entry.status for entry in run.entries] == ["ok", "failed"]
     assert run.failures == [results[1]["verdict"]["sentence"]]
-    assert results[0].keys() | {"failed", "msg"} == results[1].keys() | {"failed"}
+    assert results[0].keys() < results[1].keys()
     assert PASSWORD not in run.output + repr(run.entries)
     assert len(host.listener.await_calls(2)) == 2
 
