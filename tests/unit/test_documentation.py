@@ -27,6 +27,18 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import Outcome
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import (
+    Acknowledged,
+    AddressAssigned,
+    HashProtocolNotAllowed,
+    HttpAnswered,
+    NetworkPhaseStarted,
+    Stage,
+)
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.tls import Served as ServedByTls
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code, Verdict
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
     HostState,
     PrivateKey,
@@ -47,7 +59,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = REPOSITORY / "plugins"
 COLLECTIONS = REPOSITORY / "build" / "collections"
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
-READING = ("audit", "server_info")
+READING = ("audit", "probe", "server_info")
 WRITING = [name for name in ACTIONS if name not in READING]
 TASK_KEYWORDS = {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars"}
 RESULT_KEYWORDS = {"changed", "failed", "msg"}
@@ -195,7 +207,7 @@ def test_attributes(name: str, documents: dict[str, Json]) -> None:
     assert support["action"] == support["check_mode"] == support["platform"] == "full"
     assert support["async"] == "none"
     assert attributes["async"]["details"]
-    assert attributes["platform"]["platforms"] == "windows"
+    assert attributes["platform"]["platforms"] == ("all" if name == "probe" else "windows")
     action = action_module(name).ActionModule
     assert (action._supports_check_mode, action._supports_async) == (True, False)
     assert (support["diff_mode"] == "full") == ("diff" in documents[name]["return"])
@@ -204,7 +216,8 @@ def test_attributes(name: str, documents: dict[str, Json]) -> None:
 
 def test_the_action_group_holds_the_modules_that_share_option_port(documents: dict[str, Json]) -> None:
     group = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())["action_groups"]["sstp"]
-    assert group == [name for name in ACTIONS if "port" in documents[name]["doc"].get("options", {})]
+    # The port that clients dial is another matter: probe stays out.
+    assert group == [name for name in ACTIONS if "port" in documents[name]["doc"].get("options", {}) and name != "probe"]
     documented = {name: documents[name]["doc"]["attributes"].get("action_group", {}).get("membership") for name in ACTIONS}
     assert documented == {name: ["rras.sstp.sstp"] if name in group else None for name in ACTIONS}
 
@@ -248,6 +261,12 @@ def test_audit_names_every_rule(documents: dict[str, Json]) -> None:
                 written.add(str(node.args[0].value))
     text = "\n".join(documents["audit"]["return"]["findings"]["contains"]["id"]["description"])
     assert set(re.findall(r"V\((\w+)\)", text)) == written
+
+
+def test_probe_names_every_verdict_and_stage(documents: dict[str, Json]) -> None:
+    contents = documents["probe"]["return"]["verdict"]["contains"]
+    for name, known in (("code", {code.value for code in Code}), ("stage", {stage.value for stage in Stage} - {"goodbye"})):
+        assert set(re.findall(r"V\((\w+)\)", "\n".join(contents[name]["description"]))) == known
 
 
 # --- return values: what the actions return for real, held against RETURN ---------------------------------------------
@@ -351,7 +370,28 @@ CASES: list[Case] = [
     ("restore", {"snapshot": SNAPSHOT}, ROTATED, BEFORE),
     ("restore", {"snapshot": SNAPSHOT}, BEFORE, BEFORE),
     ("restore", {"snapshot": SNAPSHOT}, replace(ROTATED, interrupted=True), BEFORE),
+    ("probe", {"host": "vpn.example.com", "address": "192.0.2.1"}, BEFORE, BEFORE),
+    ("probe", {"host": "vpn.example.com", "depth": "tls", "fail_on": "never"}, BEFORE, BEFORE),
+    ("probe", {"host": "vpn.example.com", "depth": "http"}, BEFORE, BEFORE),
 ]
+EXPIRED_ON_THE_WIRE = Verdict(Code.EXPIRED, Stage.TLS, "It has expired.")
+SERVED_ON_THE_WIRE = ServedByTls((OLD.der,), "TLSv1.3", "TLS_AES_256_GCM_SHA384")
+OUTCOMES = {
+    Depth.SSTP: Outcome(
+        Verdict(Code.CRYPTO_BINDING_REFUSED, Stage.NETWORK, "It refuses.", 4),
+        SERVED_ON_THE_WIRE,
+        (EXPIRED_ON_THE_WIRE,),
+        (HttpAnswered(200, "Microsoft-HTTPAPI/2.0"), Acknowledged(2, bytes(32)), NetworkPhaseStarted(), AddressAssigned("10.0.0.7")),
+        {"tls": 0.1234},
+    ),
+    Depth.HTTP: Outcome(Verdict(Code.OK, Stage.HTTP, "It is served."), SERVED_ON_THE_WIRE, (), (HttpAnswered(401, None), HashProtocolNotAllowed(4))),
+    Depth.TLS: Outcome(Verdict(Code.REFUSED, Stage.CONNECT, "It refuses.")),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_server_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action_module("probe"), "probe", lambda target: OUTCOMES[target.depth])
 
 
 class OneHost(Backend):

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import SstpError
@@ -26,6 +26,8 @@ _RESET = (
     "a device between may do the same."
 )
 _Event = typing.TypeVar("_Event")
+# Called when a stage is over, however it ended, with the seconds that it took.
+Progress = Callable[[Stage, float], None]
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ class _StoppedError(Exception):
         self.verdict = verdict
 
 
-def probe(target: Target) -> Outcome:
+def probe(target: Target, progress: Progress = lambda stage, seconds: None) -> Outcome:
     """Speak to the server as deep as asked for. Raises SstpError only for what is wrong with the target itself, before anything is sent."""
     _check(target)
-    run = _Probe(target)
+    run = _Probe(target, progress)
     try:
         verdict = run.run()
     except _StoppedError as stop:
@@ -98,8 +100,9 @@ def _check(target: Target) -> None:
 
 
 class _Probe:
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, progress: Progress) -> None:
         self._target = target
+        self._progress = progress
         self._deadline = time.monotonic() + target.timeout
         self._stage_deadline = self._deadline
         self._socket: socket.socket | None = None
@@ -147,11 +150,13 @@ class _Probe:
             raise _StoppedError(timed_out(stage)) from None
         finally:
             self._spend(stage, begun)
+            self._end(stage)
 
-    def _spend(self, stage: Stage, begun: float) -> float:
-        now = time.monotonic()
-        self.seconds[stage.value] = self.seconds.get(stage.value, 0.0) + now - begun
-        return now
+    def _spend(self, stage: Stage, begun: float) -> None:
+        self.seconds[stage.value] = self.seconds.get(stage.value, 0.0) + time.monotonic() - begun
+
+    def _end(self, stage: Stage) -> None:
+        self._progress(stage, self.seconds[stage.value])
 
     def _left(self) -> float:
         left = self._stage_deadline - time.monotonic()
@@ -248,6 +253,8 @@ class _Probe:
             _send(connection, client)
             self._wait(connection, client)
             self._spend(stage, begun)
+            if client.finished or client.stage is not stage:
+                self._end(stage)
         # What is left to say at the end, such as the answer to CALL_DISCONNECT.
         _send(connection, client)
         return judge(self.events, target.depth) or closed(client.stage)

@@ -60,6 +60,22 @@ class Code(str, Enum):
     PROTOCOL_ERROR = "protocol_error"
 
 
+# What a change of the certificate, its key, its bindings or its hash can bring about, and repair.
+_ABOUT_CERTIFICATE = frozenset(
+    {
+        Code.RESET_IN_TLS,
+        Code.TLS_FAILED,
+        Code.WRONG_NAME,
+        Code.EXPIRED,
+        Code.NOT_YET_VALID,
+        Code.WRONG_USAGE,
+        Code.UNTRUSTED_CHAIN,
+        Code.HASH_PROTOCOL_NOT_ALLOWED,
+        Code.CRYPTO_BINDING_REFUSED,
+    }
+)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """sentence: what is wrong and what to do. detail: a number that belongs to the code (HTTP status, E= of MS-CHAPv2, status of CALL_ABORT)."""
@@ -72,6 +88,11 @@ class Verdict:
     @property
     def ok(self) -> bool:
         return self.code is Code.OK
+
+    @property
+    def about_certificate(self) -> bool:
+        """Is TLS, the certificate or the crypto binding wrong, rather than the way there, the login or the service?"""
+        return self.code in _ABOUT_CERTIFICATE
 
 
 # RFC 2759 6.

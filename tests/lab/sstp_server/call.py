@@ -144,7 +144,7 @@ class Call:
         if self._hashes.sha256 is None:
             return http.UNAVAILABLE, "no valid SHA256CertificateHash"
         self._has_port = self._ports.take()
-        return (status, "") if self._has_port else (http.UNAVAILABLE, "no free SSTP port")
+        return (status, "") if self._has_port else (self._settings.ports_status, "no free SSTP port")
 
     # --- SSTP -------------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Settings:
     """A server as RRAS is by default; from http_status on it misbehaves.
 
     authentication: what the policy allows, first what is asked for first. hash_protocols: bit mask, 1 SHA-1, 2 SHA-256.
+    ports_status: what a call meets while no port is free; the specification says only that it is an error in HTTP.
     tls: the only version, where not both are spoken. http_status: for every request. silent_at: from there on the client hears nothing more, without an
     end: "tcp" not even that it is connected, "tls" no ServerHello, "http" no status, "ack" no CALL_CONNECT_ACK, "lcp" no Configure-Request, "chap"
     nothing after its response, "connected" nothing after CALL_CONNECTED. slow_at: from there on each byte is sent for itself, seconds_per_byte apart.
@@ -61,6 +62,7 @@ class Settings:
     authentication: tuple[Authentication, ...] = ("eap", "mschapv2")
     hash_protocols: int = SHA256
     ports: int = 128
+    ports_status: int = 503
     limits: Limits = Limits()
     tls: Literal["1.2", "1.3"] | None = None
     http_status: int | None = None

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The probe for the person on call: stages as they end, then the verdict. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import SstpError
+from ..probing import crypto_binding, target_of
+from ..x509 import read_stored
+from .client import Depth
+from .driver import Outcome, probe
+from .events import AddressAssigned, HttpAnswered, Stage
+from .verdict import Verdict
+
+PASSWORD_VARIABLE = "SSTP_PASSWORD"
+OK, CERTIFICATE_WRONG, BAD_USAGE, OTHER, INTERRUPTED = 0, 1, 2, 3, 130
+_DESCRIPTION = "Speak to an SSTP server as a client does, and say where it ends and why. Nothing is changed on the server."
+_EPILOGUE = f"""\
+The password of a login is asked for, or taken from the environment variable {PASSWORD_VARIABLE}. A login is tried once.
+
+exit codes:
+  {OK}  the server does what was asked of it
+  {CERTIFICATE_WRONG}  its TLS, its certificate or its crypto binding is wrong
+  {BAD_USAGE}  the command line is wrong, or a file or package that it needs is missing here
+  {OTHER}  anything else: not reached, no answer in time, no SSTP there, no port free, login refused
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; gives the exit code. Leaves by SystemExit for a command line that cannot be read, and for --help."""
+    options = vars(_parser().parse_args(arguments))
+    try:
+        target = target_of(_with_password(options), options["host"])
+        outcome = probe(target, _show_stage)
+    except SstpError as error:
+        print(f"error: {_printable(str(error))}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _show(outcome)
+    return exit_code(outcome.verdict)
+
+
+def exit_code(verdict: Verdict) -> int:
+    if verdict.ok:
+        return OK
+    return CERTIFICATE_WRONG if verdict.about_certificate else OTHER
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="probe", description=_DESCRIPTION, epilog=_EPILOGUE, formatter_class=form, allow_abbrev=False)
+    parser.add_argument("host", help="the name that clients dial")
+    parser.add_argument("--port", type=int, default=443, help="443 unless told")
+    parser.add_argument("--address", help="connect there in place of the host, such as to one node behind a name")
+    parser.add_argument("--depth", choices=[depth.value for depth in Depth], default=Depth.SSTP.value, help="how far to go; sstp unless told")
+    parser.add_argument("--user", help=r"DOMAIN\name or name@domain, for the depth login")
+    parser.add_argument("--ca-path", metavar="FILE", help="roots to trust (PEM) in place of the system's")
+    parser.add_argument("--no-validate-certs", dest="validate_certs", action="store_false", help="only tell what clients hold against the certificate")
+    parser.add_argument("--proxy", metavar="HOST:PORT", help="an HTTP proxy to go through")
+    parser.add_argument("--timeout", type=int, default=60, metavar="SECONDS", help="for everything up to the verdict; 60 unless told")
+    parser.add_argument("--stage-timeout", type=int, default=20, metavar="SECONDS", help="for each stage; 20 unless told")
+    return parser
+
+
+def _with_password(options: dict[str, Any]) -> dict[str, Any]:
+    """Asked for where there is a login. One in the command line would be in the list of processes, and in the shell's history."""
+    if options["user"] is None or options["depth"] != Depth.LOGIN.value:
+        return {**options, "user": None, "password": None}
+    if PASSWORD_VARIABLE in os.environ:
+        return {**options, "password": os.environ[PASSWORD_VARIABLE]}
+    try:
+        return {**options, "password": getpass.getpass(f"Password of {_printable(options['user'])}: ")}
+    except EOFError:
+        raise SstpError(f"There is no password; type it in, or set {PASSWORD_VARIABLE}.") from None
+
+
+def _show_stage(stage: Stage, seconds: float) -> None:
+    print(f"{stage.value:<8} {seconds:7.3f} s", flush=True)
+
+
+def _show(outcome: Outcome) -> None:
+    if outcome.served:
+        _show_line("server", f"{outcome.served.version}, {outcome.served.cipher}")
+        for certificate in map(read_stored, outcome.served.chain):
+            _show_line("shows", f"{certificate.subject}, valid to {certificate.not_after:%Y-%m-%d}, thumbprint {certificate.thumbprint}")
+    if answered := outcome.first(HttpAnswered):
+        _show_line("http", f"{answered.status} from {answered.server or 'a server without a name'}")
+    if assigned := outcome.first(AddressAssigned):
+        _show_line("address", str(assigned.address or "none"))
+    _show_line("binding", crypto_binding(outcome))
+    for fault in outcome.faults:
+        if fault is not outcome.verdict:
+            _show_line("fault", f"{fault.sentence} ({fault.code.value})")
+    verdict = outcome.verdict
+    _show_line("verdict", f"{verdict.sentence} ({verdict.code.value}, at {verdict.stage.value})")
+
+
+def _show_line(what: str, text: str) -> None:
+    print(f"{what:<8} {_printable(text)}")
+
+
+def _printable(text: str) -> str:
+    """What a server sends must not steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
