@@ -38,7 +38,20 @@ keyring: dict[str, Issued] = {}
 @functools.cache
 def pooled_key(number: int) -> RSAPrivateKey:
     """One of a few keys per process: making one takes longer than all the rest."""
-    return generate_private_key(65537, 2048)
+    while True:
+        key = generate_private_key(65537, 2048)
+        if _fills_its_fields(key):
+            return key
+
+
+def _fills_its_fields(key: RSAPrivateKey) -> bool:
+    """Whether no number of the key begins with a zero byte, as one in a hundred has it.
+
+    Wine 8 imports a key wrongly whose second exponent or coefficient does: it opens, and what it signs fits no certificate.
+    """
+    numbers = key.private_numbers()
+    half = key.key_size // 2
+    return all(number.bit_length() > half - 8 for number in (numbers.dmp1, numbers.dmq1, numbers.iqmp)) and numbers.d.bit_length() > key.key_size - 8
 
 
 @dataclass(frozen=True)
