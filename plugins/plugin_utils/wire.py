@@ -51,7 +51,6 @@ def look(host: str, address: str, port: int, timeout: float) -> tuple[Sight, ...
     except (OSError, UnicodeError):
         verdict = Verdict(Code.UNREACHABLE, Stage.RESOLVE, f"The name {address} has no address.")
         return (Sight(Endpoint("sni", "0.0.0.0", port, address), verdict),)
-    # A scope (fe80::1%eth0) is part of the text that getaddrinfo takes, and not of the key of a record.
     addresses = dict.fromkeys(str(item[4][0]) for item in found)
     return tuple(_look_at(host, one, port, timeout) for one in addresses)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from lab import judge, scenario
 from lab.pki import Issued
+from lab.raw_state import as_found
 from lab.scenario import Outcome, Scenario
 
 from demo.playbook import Entry
@@ -57,7 +58,7 @@ class Seen:
     @property
     def taken_back(self) -> bool:
         """Whether the host is as it was before the rotation."""
-        return _lasting(self.before.state) == _lasting(self.after.state)
+        return as_found(self.before.state) == as_found(self.after.state)
 
 
 def audits(entries: Iterable[Entry]) -> dict[str, Audit]:
@@ -140,10 +141,3 @@ def _after(seen: Seen, issued: Mapping[str, Issued]) -> Iterator[str]:
     if seen.scenario.after is not None and not seen.story.cut_off:
         thumbprints = {name: (item.thumbprint, item.sha256) for name, item in issued.items()}
         yield from scenario.differences(seen.scenario.after, seen.after.state, thumbprints)
-
-
-def _lasting(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state without what a look or a restart changes: empty stores, the number of starts, events."""
-    shown = {name: state[name] for name in ("http", "sstpsvc", "product", "containers")}
-    certificates = {name: content for name, content in state["certificates"].items() if content}
-    return {**shown, "certificates": certificates, "services": {name: item["state"] for name, item in state["services"].items()}}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -18,21 +17,14 @@ for place in (Path(__file__).resolve().parents[1], Path(__file__).parent):
         sys.path.insert(0, str(place))
 
 from lab.wine import WineLab  # noqa: E402
+from needs_wine import prepared_lab  # noqa: E402
 from running import Controller  # noqa: E402
 from servers import REPOSITORY, Site, serve  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def wine_lab() -> WineLab:
-    lab = WineLab(REPOSITORY / "build" / "lab")
-    missing = lab.missing()
-    if missing:
-        text = "needs the wine host: " + " ".join(missing)
-        if os.environ.get("CI"):
-            pytest.fail(text)
-        pytest.skip(text)
-    lab.prepare()
-    return lab
+    return prepared_lab()
 
 
 @pytest.fixture(scope="session")

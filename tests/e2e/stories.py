@@ -11,10 +11,10 @@ from typing import Any
 
 from lab import judge
 from lab.fleet import Fleet, Member, Start, simulated
+from lab.raw_state import as_found, whole
 from lab.scenario import Scenario, differences, hashes_of, load
 from running import Controller, Run
 
-# What a look may alter: a store that is empty is as good as none. What a change that is taken back alters: the number of starts.
 State = dict[str, Any]
 
 
@@ -100,12 +100,3 @@ def _check_rotation(story: Story, name: str) -> None:
     assert story.rotation.changed_on(name) != []
     assert (story.repetition.failures_of(name), story.repetition.changed_on(name)) == ([], [])
     assert whole(story.again) == after
-
-
-def whole(state: State) -> State:
-    return {**state, "certificates": {name: content for name, content in state["certificates"].items() if content}}
-
-
-def as_found(state: State) -> State:
-    shown = {name: state[name] for name in ("http", "sstpsvc", "product", "certificates", "containers")}
-    return {**shown, "services": {name: item["state"] for name, item in state["services"].items()}}

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from lab import judge
+from lab.raw_state import as_found
 from servers import Site
-from stories import as_found
 
 PARTS = ("http", "sstpsvc", "product", "services")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab import judge
+from lab.raw_state import as_found
 from lab.scenario import key_word
 from lab.scenario_file import SERVICES, WILDCARDS, Scenario
 from scenario_driver import Result
@@ -38,16 +39,9 @@ class Rotated:
         return any(name.startswith("Journal\\") for name in self.before["product"] or {})
 
 
-def picture(state: State) -> State:
-    """What is to be as it was: all but how often a service was started, and what it logged then. An empty store is as good as none."""
-    shown = {name: state[name] for name in ("http", "sstpsvc", "product", "containers")}
-    certificates = {name: content for name, content in state["certificates"].items() if content}
-    return {**shown, "certificates": certificates, "services": {name: item["state"] for name, item in state["services"].items()}}
-
-
 def differing(before: State, after: State) -> set[str]:
-    """The parts of the picture that differ."""
-    old, new = picture(before), picture(after)
+    """The parts that differ, of what is to be as it was."""
+    old, new = as_found(before), as_found(after)
     return {name for name in old if old[name] != new[name]}
 
 

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import module_call
 import pytest
 from lab import scenario as scenarios
@@ -15,6 +12,7 @@ from lab.pki import Authority
 from lab.scenario import load, names
 from lab.sim.host import SimHost
 from lab.wine import WineLab
+from needs_wine import prepared_lab
 from parity import DEVIATIONS, answers, differences, recorded
 
 ON_BOTH = [name for name in names() if load(name).runs_on("sim") and load(name).runs_on("wine")]
@@ -22,15 +20,7 @@ ON_BOTH = [name for name in names() if load(name).runs_on("sim") and load(name).
 
 @pytest.fixture(scope="module")
 def wine_lab() -> WineLab:
-    lab = WineLab(Path(__file__).resolve().parents[2] / "build" / "lab")
-    missing = lab.missing()
-    if missing:
-        text = "needs the wine host: " + " ".join(missing)
-        if os.environ.get("CI"):
-            pytest.fail(text)
-        pytest.skip(text)
-    lab.prepare()
-    return lab
+    return prepared_lab()
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,10 @@ from typing import Any
 import pytest
 from lab import judge, scenario
 from lab.pki import Authority
+from lab.raw_state import as_found, whole
 from lab.scenario import Scenario, ScenarioError, load, names
+from lab.sim.host import SimHost
 from scenario_driver import Driver, SstpError
-
-try:
-    from lab.sim.host import SimHost
-except ImportError:
-    SimHost = None
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
 
@@ -158,18 +155,6 @@ def wanted(request: pytest.FixtureRequest) -> Scenario:
     return load(request.param)
 
 
-def whole(state: dict[str, Any]) -> dict[str, Any]:
-    """The state; a store that is empty is as good as none, and looking into it may make it."""
-    return {**state, "certificates": {name: content for name, content in state["certificates"].items() if content}}
-
-
-def as_found(state: dict[str, Any]) -> dict[str, Any]:
-    """The state without the number of starts: a change that is taken back has started the services, too."""
-    shown = {name: state[name] for name in ("http", "sstpsvc", "product", "certificates", "containers")}
-    return {**shown, "services": {name: item["state"] for name, item in state["services"].items()}}
-
-
-@pytest.mark.skipif(SimHost is None, reason="there is no lab.sim yet")
 def test_audit_and_rotation_are_as_the_scenario_says(wanted: Scenario, authority: Authority) -> None:
     with SimHost("vpn01", **wanted.host_options("sim")) as host:
         issued = scenario.apply(wanted, host, authority)
