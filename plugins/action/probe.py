@@ -10,8 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction, plain
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.probing import probe_result, target_of
-from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import probe
+from ansible_collections.rras.sstp.plugins.plugin_utils.inquiry import inquiry_of, inquiry_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -23,10 +22,15 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "password": {"type": "str", "no_log": True},
     "ca_path": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
+    "sha256": {"type": "str"},
+    "every_address": {"type": "bool", "default": False},
     "proxy": {"type": "str"},
     "timeout": {"type": "int", "default": 60},
     "stage_timeout": {"type": "int", "default": 20},
-    "fail_on": {"type": "str", "choices": ["never", "error"], "default": "error"},
+    "settle_timeout": {"type": "int", "default": 0},
+    "before": {"type": "dict"},
+    "evidence": {"type": "dict"},
+    "fail_on": {"type": "str", "choices": ["never", "wrong", "error"], "default": "error"},
 }
 
 
@@ -49,10 +53,10 @@ class ActionModule(SstpAction):
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         if args["ca_path"] is not None:
             args["ca_path"] = self._find_ca(args["ca_path"])
-        target = target_of(args, self._inventory_name, self._ansible_host)
-        result = probe_result(target, probe(target))
-        if args["fail_on"] == "error" and not result["ok"]:
-            result |= {"failed": True, "msg": result["verdict"]["sentence"]}
+        inquiry = inquiry_of(args, self._inventory_name, self._ansible_host)
+        result = inquiry_result(inquiry, inquiry.run())
+        if sentence := _failure(result, args["fail_on"]):
+            result |= {"failed": True, "msg": sentence}
         return result
 
     def _find_ca(self, path: str) -> str:
@@ -60,3 +64,10 @@ class ActionModule(SstpAction):
             return self._find_file(path)
         except AnsibleError:
             raise SstpError(f"The file {path} of ca_path is not there on the controller.") from None
+
+
+def _failure(result: Result, fail_on: str) -> str | None:
+    """The sentence to fail with."""
+    if fail_on == "wrong" and result["wrong"]:
+        return " ".join(item["sentence"] for item in result["wrong"])
+    return str(result["verdict"]["sentence"]) if fail_on == "error" and not result["ok"] else None

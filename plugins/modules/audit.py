@@ -266,6 +266,11 @@ wire:
       returned: always
       type: str
       sample: 203.0.113.5:443
+    depth:
+      description: How far it was to go, V(http).
+      returned: always
+      type: str
+      sample: http
     reached:
       description: Whether anything answered there.
       returned: always
@@ -296,6 +301,17 @@ wire:
       returned: always
       type: str
       sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    faults:
+      description: What clients hold against that certificate, as RV(rras.sstp.probe#module:faults).
+      returned: always
+      type: list
+      elements: dict
+      sample: []
+    crypto_binding:
+      description: Always V(not exercised), as nobody logs in.
+      returned: always
+      type: str
+      sample: not exercised
 server:
   description: The facts that were judged, the same as RV(rras.sstp.server_info#module:server).
   returned: success

@@ -63,6 +63,19 @@ options:
       - With V(false) a login gives its MS-CHAPv2 exchange, at which a password can be guessed, to whoever answers.
     type: bool
     default: true
+  sha256:
+    description:
+      - SHA-256 of the one certificate that the server is to show, as 64 hexadecimal digits. Where it shows another, the probe ends there with the
+        code V(wrong_certificate), before any login.
+      - With it O(validate_certs) does not matter. What else clients hold against the certificate is told in RV(faults).
+    type: str
+  every_address:
+    description:
+      - Whether to probe each IPv4 and IPv6 address that O(address), or O(host), stands for, one after the other. RV(addresses) has them all.
+      - The other results are those of the first address that was reached and is not well, else of the first that was reached.
+      - A login is tried at the first address that gets so far, and at no other.
+    type: bool
+    default: false
   proxy:
     description:
       - An HTTP proxy to go through, as V(proxy.example.com:3128) or V([::1]:3128). It must not want a login, which SSTP clients cannot give.
@@ -78,13 +91,31 @@ options:
       - How many seconds each stage may take. It must be V(1) or more. SSTP itself waits no longer than 60 at a stage.
     type: int
     default: 20
+  settle_timeout:
+    description:
+      - How many seconds to go on where the server answers as one that has just been started, such as with a refused connection or with HTTP
+        status 404 or 503. It must be V(0) or more. What has begun a login is never repeated.
+    type: int
+    default: 0
+  before:
+    description:
+      - What this module returned when it looked at the same server before a change. RV(worse) then says what the change has made worse.
+      - Where that login was refused, none is tried now, so that no account is locked out. Where nothing was reached, O(settle_timeout) does not
+        matter.
+    type: dict
+  evidence:
+    description:
+      - What the server says of itself, RV(rras.sstp.rotate#module:evidence) or RV(rras.sstp.audit#module:server). Without a login it is needed
+        for RV(proof).
+    type: dict
   fail_on:
     description:
-      - V(error) fails the task where RV(ok) is V(false), with the sentence of RV(verdict) as its message. V(never) does not. The results are
-        returned in both cases.
+      - V(error) fails the task where RV(ok) is V(false), with the sentence of RV(verdict) as its message.
+      - V(wrong) fails it where RV(wrong) is not empty, thus not for a server that cannot be reached, a refused login or a lack of free ports.
+      - V(never) fails it for neither. The results are returned in all cases.
       - Options that cannot be meant fail the task always.
     type: str
-    choices: [never, error]
+    choices: [never, wrong, error]
     default: error
 attributes:
   action:
@@ -162,8 +193,8 @@ verdict:
         - What it is.
         - "V(ok)."
         - "About the way there: V(unreachable), V(refused), V(timed_out), V(proxy_refused)."
-        - "About TLS and the certificate: V(reset_in_tls), V(tls_failed), V(wrong_name), V(expired), V(not_yet_valid), V(wrong_usage),
-          V(untrusted_chain)."
+        - "About TLS and the certificate: V(reset_in_tls), V(tls_failed), V(wrong_certificate), V(wrong_name), V(expired), V(not_yet_valid),
+          V(wrong_usage), V(untrusted_chain)."
         - "About HTTP and SSTP: V(not_sstp), V(sstp_stopped), V(no_ports), V(hash_protocol_not_allowed), V(aborted), V(closed),
           V(protocol_error)."
         - "About a login: V(eap_only), V(authentication_failed), V(crypto_binding_refused)."
@@ -335,4 +366,95 @@ target:
       returned: always
       type: str
       sample: login
+addresses:
+  description: Each address that was probed. There is one unless O(every_address) is set.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    endpoint:
+      description: The address and port, or the name where no address is known.
+      returned: always
+      type: str
+      sample: 192.0.2.10:443
+    depth:
+      description: How far the probe of this address was to go.
+      returned: always
+      type: str
+      sample: sstp
+    reached:
+      description: Whether anything answered there.
+      returned: always
+      type: bool
+      sample: true
+    code:
+      description: As RV(verdict.code).
+      returned: always
+      type: str
+      sample: ok
+    stage:
+      description: As RV(verdict.stage).
+      returned: always
+      type: str
+      sample: sstp
+    sentence:
+      description: As RV(verdict.sentence).
+      returned: always
+      type: str
+      sample: The server speaks SSTP.
+    thumbprint:
+      description: The thumbprint of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 4F8E21D0A6C95B7734E1F0A2B8C6D95E03417FA2
+    sha256:
+      description: SHA-256 of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    faults:
+      description: As RV(faults).
+      returned: always
+      type: list
+      elements: dict
+      contains: *verdict
+    crypto_binding:
+      description: As RV(crypto_binding).
+      returned: always
+      type: str
+      sample: not exercised
+wrong:
+  description:
+    - What the server or its certificate is to blame for, at any of the addresses.
+    - A name that the certificate is not for, roots that the controller does not trust, a port that refuses, and a URL that is not there count only
+      where O(before) shows that they were right. A refused login, no free port, and a way that is barred never do.
+  returned: always
+  type: list
+  elements: dict
+  contains: *verdict
+worse:
+  description: The part of RV(wrong) that was right in O(before), that is, what taking the change back would heal. Empty without O(before).
+  returned: always
+  type: list
+  elements: dict
+  contains: *verdict
+proof:
+  description: What the probe proves about the server as a whole.
+  returned: always
+  type: dict
+  contains:
+    by:
+      description:
+        - V(login) where a login went through with the crypto binding.
+        - V(certificate) where that was not exercised, as on servers that take EAP only, but every address that was reached shows the certificate
+          whose SHA-256 SstpSvc holds, and RasSstp has logged no error since its start. It needs O(evidence).
+        - V(nothing) in all other cases.
+      returned: always
+      type: str
+      sample: login
+    sentence:
+      description: What was seen, or what is missing.
+      returned: always
+      type: str
+      sample: A login went through, and the server took the crypto binding with the certificate that it serves.
 """

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import SstpError
-from .inputs import clean_number, clean_port
+from .inputs import clean_hex, clean_number, clean_port
 from .results import certificate_result
 from .sstp.client import Depth
 from .sstp.driver import Outcome, Target
-from .sstp.events import Acknowledged, AddressAssigned, HashProtocolNotAllowed, HttpAnswered, NetworkPhaseStarted
+from .sstp.events import Acknowledged, AddressAssigned, HashProtocolNotAllowed, HttpAnswered
 from .sstp.mschapv2 import Credentials
 from .sstp.tls import Served
-from .sstp.verdict import Code, Verdict
+from .wire import crypto_binding, verdict_result
 from .x509 import read_stored
 
 _HASH_PROTOCOLS = {0x01: "sha1", 0x02: "sha256"}
@@ -49,6 +49,7 @@ def target_of(options: Mapping[str, Any], inventory_name: str, ansible_host: str
         credentials=_credentials(options),
         ca_file=options["ca_path"],
         verify=options["validate_certs"],
+        sha256=clean_hex(options["sha256"], "Option sha256", 64) if options.get("sha256") else None,
         timeout=clean_number(options["timeout"], "timeout", 1),
         stage_timeout=clean_number(options["stage_timeout"], "stage_timeout", 1),
     )
@@ -75,7 +76,7 @@ def parse_proxy(text: str) -> tuple[str, int]:
 
 
 def probe_result(target: Target, outcome: Outcome) -> dict[str, Any]:
-    """What rras.sstp.probe returns, but for failed and msg; the same keys whatever came of it."""
+    """How one address was found; the same keys whatever came of it."""
     return {
         "changed": False,
         "ok": outcome.verdict.ok,
@@ -89,17 +90,6 @@ def probe_result(target: Target, outcome: Outcome) -> dict[str, Any]:
         "seconds": {stage: round(seconds, 3) for stage, seconds in outcome.seconds.items()},
         "target": {"host": target.host, "port": target.port, "address": target.address, "depth": target.depth.value},
     }
-
-
-def verdict_result(verdict: Verdict) -> dict[str, Any]:
-    return {"code": verdict.code.value, "stage": verdict.stage.value, "sentence": verdict.sentence, "detail": verdict.detail}
-
-
-def crypto_binding(outcome: Outcome) -> str:
-    """Did the server take the hash of the certificate that it serves? A refusal counts, whenever it came."""
-    if outcome.verdict.code is Code.CRYPTO_BINDING_REFUSED:
-        return "refused"
-    return "accepted" if outcome.first(NetworkPhaseStarted) else "not exercised"
 
 
 def _served_result(served: Served | None) -> dict[str, Any] | None:

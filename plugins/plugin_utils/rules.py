@@ -245,14 +245,14 @@ def _served(state: HostState) -> Iterator[Finding]:
 def _wire(state: HostState, policy: Policy) -> Iterator[Finding]:
     """What the controller is shown, against what the server says of the record for that family."""
     for sight in policy.wire:
-        subject = str(sight.endpoint)
-        record = state.pair[":" in sight.endpoint.address]
+        subject = sight.endpoint
+        record = state.pair[sight.is_ipv6]
         if not sight.reached:
             remedy = "that may say nothing against the server: see whether the controller may connect there, or look from where clients are"
             yield Finding("wire_unreachable", "warning", subject, "an answer to the controller", sight.verdict.sentence, None, remedy, False)
-        elif sight.certificate and record and sight.certificate.thumbprint != record.certificate_hash:
+        elif sight.thumbprint and record and sight.thumbprint != record.certificate_hash:
             remedy = "clients are shown another certificate than SSTP means: see what answers there, another host or a device that ends TLS"
-            yield Finding("wire_different", "error", subject, record.certificate_hash, sight.certificate.thumbprint, None, remedy, False)
+            yield Finding("wire_different", "error", subject, record.certificate_hash, sight.thumbprint, None, remedy, False)
         elif not sight.verdict.ok:
             remedy = "see the other findings, and what lies between the controller and the server"
             yield Finding("wire_refused", "error", subject, "SSTP", sight.verdict.sentence, None, remedy, False)

@@ -37,7 +37,10 @@ AUTHORITY = Authority()
 NAME = "vpn.example.com"
 OLD, NEW = AUTHORITY.issue([NAME]), AUTHORITY.issue([NAME])
 LOGIN = {"depth": "login", "user": "probe", "password": "Correct-Horse-7"}
-KEYS = {"changed", "ok", "verdict", "faults", "served", "http", "sstp", "crypto_binding", "tunnel_address", "seconds", "target"}
+KEYS = {
+    "changed", "ok", "verdict", "faults", "served", "http", "sstp", "crypto_binding", "tunnel_address", "seconds", "target", "addresses", "wrong", "worse",
+    "proof",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

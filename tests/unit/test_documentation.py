@@ -27,6 +27,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import addresses
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import Outcome
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import (
@@ -49,6 +50,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
     StoredCertificate,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
+from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import load_pfx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -337,6 +339,8 @@ MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
 CENTRAL = replace(BEFORE, records=(*BEFORE.records, SslRecord(Endpoint("ccs", "0.0.0.0", 443), "", SSTP_APP_ID)))
 PFX = base64.b64encode(NEW_PFX).decode()
 SNAPSHOT = snapshot(BEFORE)
+WELL = Sight("192.0.2.1:443", Depth.LOGIN, Verdict(Code.OK, Stage.NETWORK, "All is well."), OLD.thumbprint, OLD.sha256, (), "accepted")
+PROBED = {"addresses": [WELL.to_result()]}
 
 Case = tuple[str, Json, HostState, HostState]
 CASES: list[Case] = [
@@ -373,6 +377,7 @@ CASES: list[Case] = [
     ("probe", {"host": "vpn.example.com", "address": "192.0.2.1"}, BEFORE, BEFORE),
     ("probe", {"host": "vpn.example.com", "depth": "tls", "fail_on": "never"}, BEFORE, BEFORE),
     ("probe", {"host": "vpn.example.com", "depth": "http"}, BEFORE, BEFORE),
+    ("probe", {"host": "vpn.example.com", "address": "192.0.2.1", "fail_on": "never", "before": PROBED}, BEFORE, BEFORE),
 ]
 EXPIRED_ON_THE_WIRE = Verdict(Code.EXPIRED, Stage.TLS, "It has expired.")
 SERVED_ON_THE_WIRE = ServedByTls((OLD.der,), "TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -391,7 +396,7 @@ OUTCOMES = {
 
 @pytest.fixture(autouse=True)
 def no_server_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(action_module("probe"), "probe", lambda target: OUTCOMES[target.depth])
+    monkeypatch.setattr(addresses, "probe", lambda target: OUTCOMES[target.depth])
 
 
 class OneHost(Backend):

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SstpError
-from ..probing import crypto_binding, target_of
+from ..probing import target_of
+from ..wire import crypto_binding
 from ..x509 import read_stored
 from .client import Depth
 from .driver import Outcome, probe

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import socket
 import ssl
 import time
@@ -18,7 +19,7 @@ from ..errors import SstpError
 from . import http, mschapv2, tls, verification
 from .client import Call, Client, Depth
 from .events import Event, Stage
-from .verdict import Code, Verdict, closed, judge, timed_out
+from .verdict import Code, Verdict, closed, judge, timed_out, wrong_certificate
 
 _CHUNK = 65536
 _RESET = (
@@ -37,7 +38,8 @@ class Target:
     host: the name (or IP address) that clients dial; it goes into SNI and Host, and the certificate has to have it.
     address: where to connect to in place of host, such as one node behind a name. proxy: name and port of a proxy in HTTP.
     ca_file: PEM of the roots to trust in place of the system's. verify: stop at a certificate that clients refuse; without it the faults
-    are only told, and a login gives its MS-CHAPv2 exchange, which can be guessed at offline, to whoever answers.
+    are only told, and a login gives its MS-CHAPv2 exchange, which can be guessed at offline, to whoever answers. sha256: the one certificate to
+    trust (of its DER, 64 upper-case hexadecimal digits) in place of what verify says; faults are only told, and another certificate ends the probe.
     timeout: seconds for everything up to the verdict; stage_timeout: for each stage. The goodbye takes at most 9 seconds more.
     """
 
@@ -49,6 +51,7 @@ class Target:
     credentials: mschapv2.Credentials | None = None
     ca_file: str | None = None
     verify: bool = True
+    sha256: str | None = None
     timeout: float = 60.0
     stage_timeout: float = 20.0
 
@@ -118,11 +121,18 @@ class _Probe:
             self._pass_proxy(connection)
         secured, chain = self._handshake(connection)
         self.faults = self._verify(chain)
-        if self.faults and target.verify:
-            return self.faults[0]
+        if refusal := self._refusal(chain[0]):
+            return refusal
         if target.depth is Depth.TLS:
             return Verdict(Code.OK, Stage.TLS, "The server speaks TLS.")
         return self._call(secured, chain[0])
+
+    def _refusal(self, leaf: bytes) -> Verdict | None:
+        wanted = self._target.sha256
+        if wanted is None:
+            return self.faults[0] if self.faults and self._target.verify else None
+        shown = hashlib.sha256(leaf).hexdigest().upper()
+        return None if shown == wanted else wrong_certificate(shown, wanted)
 
     def _verify(self, chain: tuple[bytes, ...]) -> tuple[Verdict, ...]:
         try:

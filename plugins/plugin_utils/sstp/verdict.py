@@ -43,6 +43,7 @@ class Code(str, Enum):
     PROXY_REFUSED = "proxy_refused"
     RESET_IN_TLS = "reset_in_tls"
     TLS_FAILED = "tls_failed"
+    WRONG_CERTIFICATE = "wrong_certificate"
     WRONG_NAME = "wrong_name"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -65,6 +66,7 @@ _ABOUT_CERTIFICATE = frozenset(
     {
         Code.RESET_IN_TLS,
         Code.TLS_FAILED,
+        Code.WRONG_CERTIFICATE,
         Code.WRONG_NAME,
         Code.EXPIRED,
         Code.NOT_YET_VALID,
@@ -221,6 +223,15 @@ def _binding_refused() -> Verdict:
         "Audit the server, and rotate or restart so that both agree."
     )
     return Verdict(Code.CRYPTO_BINDING_REFUSED, Stage.NETWORK, sentence, Status.VALUE_NOT_SUPPORTED)
+
+
+def wrong_certificate(shown: str, wanted: str) -> Verdict:
+    """shown, wanted: SHA-256 of the DER."""
+    sentence = (
+        f"TLS shows another certificate (SHA-256 {shown}) than the one wanted ({wanted}); see what answers there: "
+        "a record that goes before the pair, another host, or a device that ends TLS."
+    )
+    return Verdict(Code.WRONG_CERTIFICATE, Stage.TLS, sentence)
 
 
 def timed_out(stage: Stage) -> Verdict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.rras.sstp.plugins.action.probe import ARGUMENT_SPEC
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.probing import crypto_binding, dialled, hash_protocols, parse_proxy, probe_result, target_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.probing import dialled, hash_protocols, parse_proxy, probe_result, target_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.command_line import exit_code
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import Outcome, Target
@@ -16,6 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import Netwo
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.mschapv2 import Credentials
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.tls import Served
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code, Verdict
+from ansible_collections.rras.sstp.plugins.plugin_utils.wire import crypto_binding
 
 OPTIONS = {name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()}
 
