@@ -42,8 +42,10 @@ Start = Callable[[str, Scenario], Any]
 
 
 def simulated(name: str, scenario: Scenario) -> SimHost:
-    """A simulated host."""
-    return SimHost(name, **scenario.host_options("sim"))
+    """A simulated host that serves SSTP."""
+    host = SimHost(name, **scenario.host_options("sim"))
+    host.listen()
+    return host
 
 
 class Fleet:
@@ -83,6 +85,8 @@ class Fleet:
         for member in self.members:
             login, scenario = self._logins[member.name], member.scenario
             own = rotation_variables(scenario, self.issued[member.name], folder / f"{member.name}.pfx")
+            # Where that is on this machine, whatever the port in the host's own eyes.
+            own |= {f"{ROLE}probe_port": self.hosts[member.name].listener.port, f"{ROLE}probe_host": f"{member.name}.example.com"}
             logins.append(replace(login, variables={**login.variables, "lab_scenario": scenario.name, **own}))
         path = folder / "inventory.yml"
         write_inventory(path, self.winrm, logins, heading=heading)
