@@ -33,6 +33,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._colour = bool(os.environ.get("DEMO_COLOUR"))
         self._batch = 0
         self._failed: set[str] = set()
+        self._switched_hosts: set[str] = set()
 
     # --- what ansible-core calls ---
 
@@ -47,7 +48,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Say it for the modules that a viewer cares for."""
-        teller = {"audit": self._audited, "certificate": self._brought, "rotate": self._switched}.get(_module(result))
+        teller = {"audit": self._audited, "certificate": self._brought, "rotate": self._switched, "probe": self._probed}.get(_module(result))
         if teller:
             teller(result._host.get_name(), result._result)
 
@@ -91,9 +92,19 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._line(host, "cleaned up", "the certificate that was imported is removed again, with its key", "yellow")
 
     def _switched(self, host: str, result: dict[str, Any]) -> None:
+        self._switched_hosts.add(host)
         served = [item["endpoint"] for item in (result["evidence"] or {}).get("served", []) if item["thumbprint"] == result["thumbprint"]]
         restarted = "RRAS restarted; " if result["restarted"] else ""
         self._line(host, "switched", f"{restarted}{' and '.join(served)} now serve {result['thumbprint']}", "green")
+
+    def _probed(self, host: str, result: dict[str, Any]) -> None:
+        """The role looks once before the switch, and once after it."""
+        if host not in self._switched_hosts:
+            self._line(host, "clients now", [*result["faults"], result["verdict"]][0]["sentence"], None)
+        elif result["proof"]["by"] == "nothing":
+            self._line(host, "not proven", result["proof"]["sentence"], "yellow")
+        else:
+            self._line(host, "proven", result["proof"]["sentence"], "green")
 
     def _line(self, host: str, word: str, text: str, colour: str | None, end: str = "") -> None:
         """One line, cut where it is too long; end is not cut off."""
