@@ -196,6 +196,8 @@ class _Probe:
         connection.settimeout(timeout)
         try:
             connection.connect(address)
+            # Or the request in HTTP waits until the server has acknowledged the end of the handshake, which it is in no hurry to do.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             connection.close()
             raise

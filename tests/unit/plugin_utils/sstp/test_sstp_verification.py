@@ -9,6 +9,7 @@ import datetime as dt
 
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import verification
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verification import check_ca_file, verify, verify_chain, verify_dates, verify_name
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate, read_certificate
@@ -132,3 +133,19 @@ def test_a_ca_file_that_cannot_serve_is_refused(tmp_path):
     (tmp_path / "text.pem").write_text("no certificate")
     with pytest.raises(SstpError, match="cannot be read as certificates"):
         check_ca_file(str(tmp_path / "text.pem"))
+
+
+def test_roots_are_read_again_when_they_have_changed(tmp_path, monkeypatch):
+    read = []
+    load = verification._load
+    monkeypatch.setattr(verification, "_load", lambda context, ca_file: (read.append(ca_file), load(context, ca_file)))
+    ca_file = trust(tmp_path)
+    for _ in range(3):
+        check_ca_file(ca_file)
+        assert verify_chain(chain(server()), ca_file) is None
+    # Once for the check, which supposes an RSA key, and once for this server's EC key.
+    assert read == [ca_file] * 2
+    (tmp_path / "roots.pem").write_bytes(issued("Other Root", None).pem * 2)
+    assert verify_chain(chain(server()), ca_file).code is Code.UNTRUSTED_CHAIN
+    trust(tmp_path)
+    assert verify_chain(chain(server()), ca_file) is None
