@@ -126,6 +126,25 @@ def test_everything_that_is_wrong_is_told(ca_file):
     assert [verdict.code for verdict in verdicts] == [Code.WRONG_NAME, Code.EXPIRED, Code.UNTRUSTED_CHAIN]
 
 
+SERVED = {
+    "good": chain(server()),
+    "RSA": chain(server(rsa=True)),
+    "expired": chain(server(after=-1)),
+    "not for servers": chain(server(eku=CLIENT)),
+    "issuer expired": chain(server(issuer_after=-1), issuer_after=-1),
+    "issuer missing": [server().der],
+}
+
+
+@pytest.mark.parametrize("name", [HOST, "other.example.com"])
+@pytest.mark.parametrize("served", SERVED.values(), ids=SERVED)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_asking_all_at_once_answers_as_each_question_does(name, served, trusted, ca_file):
+    leaf, roots = read_certificate(served[0]), ca_file if trusted else None
+    each = (verify_name(leaf, name), verify_dates(leaf, NOW), verify_chain(served, roots))
+    assert verify(served, name, NOW, roots) == tuple(verdict for verdict in each if verdict)
+
+
 def test_a_ca_file_that_cannot_serve_is_refused(tmp_path):
     check_ca_file(None)
     with pytest.raises(SstpError, match="cannot be read as certificates"):
