@@ -35,7 +35,7 @@ test: lint unit e2e
 lint: all collection
 	$(BIN)/ruff check .
 	cd build && venv/bin/mypy --config-file ../pyproject.toml -p ansible_collections.rras.sstp.plugins.plugin_utils -p ansible_collections.rras.sstp.plugins.action
-	MYPYPATH=tests $(BIN)/mypy -p lab -p demo -p bench
+	MYPYPATH=tests:plugins $(BIN)/mypy -p lab -p demo -p bench
 	$(BIN)/yamllint --strict .
 	cd $(COLLECTION) && ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
 
