@@ -33,7 +33,7 @@ _HOW = [
     "CALL_CONNECT_REQUEST. Its clock stops at CALL_CONNECT_ACK; it says no goodbye. A probe comes to its verdict at the same point; by then it has judged "
     "name, dates and chain of the certificate as well. It goes on with CALL_DISCONNECT and waits for the answer, one round trip more, as MS-SSTP demands.",
     "Bare client and probe take turns, as do one server and all servers; a ratio is that of two neighbours. Opening a TCP connection to the relay takes no "
-    "round trip, so a handshake of TLS 1.3 counts as one. CPU and memory are those of the probing process alone, by getrusage, "
+    "round trip, so a handshake of TLS 1.3 counts as one. CPU and memory are those of the probing process alone, "
     "but where it says the lab's.",
     "Without delay all that is left is CPU. Most of a probe's is OpenSSL's: the handshake, and once more the certificates, which are judged after a handshake "
     "that takes any, for one that verifies would stop at the first fault and show nothing. The handshakes with many servers alone take more CPU than ten "
@@ -57,6 +57,7 @@ class Size:
 
 def run(size: Size) -> Report:
     """Measure; raises FailedError where a call did not end as it has to."""
+    load = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory() as folder:
         ca_file = Path(folder) / "ca.pem"
         with helper("farm", size.servers, ca_file) as farm, contextlib.ExitStack() as stack:
@@ -67,7 +68,12 @@ def run(size: Size) -> Report:
             figures = [figure for delay, line in lines.items() for figure in _pairs(line[0], str(ca_file), size.pairs, delay)]
             figures += _round_trips(farm, 2 * (2 * size.pairs + 2 * _WARM_UP))
             figures += [figure for delay, line in lines.items() for figure in _many(farm, line, str(ca_file), size.rounds, delay)]
-    machine: dict[str, object] = {"cores": os.cpu_count(), "Python": platform.python_version(), "OpenSSL": ssl.OPENSSL_VERSION.split()[1]}
+    machine: dict[str, object] = {
+        "cores": os.cpu_count(),
+        "busy with other things, in cores": load,
+        "Python": platform.python_version(),
+        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+    }
     settings: dict[str, object] = {"pairs": size.pairs, "rounds": size.rounds, "servers": size.servers, "workers": WORKERS}
     return Report("probe", "Benchmark of the probe at depth sstp", machine, settings, figures, _HOW)
 

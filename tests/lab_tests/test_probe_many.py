@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority, Issued
 from lab.sim.host import SimHost
 from lab.sstp_server.listener import free_port
-from lab.sstp_server.settings import Settings
+from lab.sstp_server.settings import Settings, User
 
 # isort: split
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
@@ -85,6 +85,15 @@ def test_the_port_is_that_of_the_hosts_without_one(servers: list[SimHost], ca: s
     code, lines, last = run(capsys, "localhost", names(servers)[1], "--port", str(port(servers[0])), "--ca-path", ca)
     assert (code, last) == (0, "2 of 2 are well")
     assert set(lines) == set(names(servers)[:2])
+
+
+def test_a_login_is_tried_once_at_each(servers: list[SimHost], ca: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSTP_PASSWORD", "Correct-Horse-7")
+    servers[1].listen(Settings(users={"probe": User("another")}))
+    code, lines, last = run(capsys, *names(servers), "--ca-path", ca, "--depth", "login", "--user", "probe")
+    assert (code, last) == (3, "2 of 3 are well")
+    assert [lines[name][:2] for name in names(servers)] == [["ok", "network"], ["authentication_failed", "login"], ["ok", "network"]]
+    assert [len(host.listener.await_calls(1)) for host in servers if host.listener] == [1, 1, 1]
 
 
 def test_one_host_may_have_a_port_too_and_shows_its_stages(servers: list[SimHost], ca: str, capsys: pytest.CaptureFixture[str]) -> None:
