@@ -18,6 +18,7 @@ import ssl
 import struct
 from collections.abc import Sequence
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..errors import SstpError
@@ -59,7 +60,10 @@ def _nothing_is_wrong(chain: Sequence[bytes], name: str, ca_file: str | None) ->
 def verify_name(leaf: Certificate, name: str) -> Verdict | None:
     """name is a DNS name or an IP address; the subject's CN counts where there is no DNS name, as for Windows."""
     trusting = _context(_cipher(leaf)[0])
-    trusting.load_verify_locations(cadata=leaf.der)
+    try:
+        trusting.load_verify_locations(cadata=leaf.der)
+    except ssl.SSLError as error:
+        raise SstpError(f"OpenSSL cannot read the server's certificate ({error.reason}).") from None
     trusting.check_hostname = True
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     code, _ = _ask(trusting, [leaf.der], name)
@@ -159,7 +163,10 @@ def _context(cipher: str) -> ssl.SSLContext:
 
 
 def _cipher(leaf: Certificate) -> tuple[str, int]:
-    return _ECDHE_RSA if isinstance(leaf.parsed.public_key(), rsa.RSAPublicKey) else _ECDHE_ECDSA
+    try:
+        return _ECDHE_RSA if isinstance(leaf.parsed.public_key(), rsa.RSAPublicKey) else _ECDHE_ECDSA
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SstpError(f"The public key of the server's certificate cannot be read ({error}).") from None
 
 
 def _ask(context: ssl.SSLContext, chain: Sequence[bytes], name: str | None) -> tuple[int, str]:
