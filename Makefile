@@ -6,7 +6,7 @@ COLLECTION := build/ansible_collections/rras/sstp
 PARTS := galaxy.yml README.md CHANGELOG.md LICENSE requirements.txt meta plugins roles playbooks docs
 WORKERS ?= 3
 
-.PHONY: all demo test test-wine lint unit e2e collection clean
+.PHONY: all demo test test-wine fuzz bench lint unit e2e collection clean
 
 all: $(VENV)/done
 
@@ -35,7 +35,7 @@ test: lint unit e2e
 lint: all collection
 	$(BIN)/ruff check .
 	cd build && venv/bin/mypy --config-file ../pyproject.toml -p ansible_collections.rras.sstp.plugins.plugin_utils -p ansible_collections.rras.sstp.plugins.action
-	MYPYPATH=tests $(BIN)/mypy -p lab -p demo
+	MYPYPATH=tests:plugins $(BIN)/mypy -p lab -p demo -p bench
 	$(BIN)/yamllint --strict .
 	cd $(COLLECTION) && ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/build PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint --offline --profile production
 
@@ -50,6 +50,14 @@ e2e: all
 # Each scenario from end to end under Wine; `make test` has a choice of them.
 test-wine: all
 	SSTP_WINE=all $(BIN)/pytest -q -rs -n $(WORKERS) tests/e2e/test_scenarios.py -k on_wine
+
+# A hundred thousand inputs for the SSTP client, none of them what a correct server says.
+fuzz: all
+	SSTP_FUZZ_EXAMPLES=100000 PYTHONPATH=tests $(BIN)/pytest -q -n 2 --dist worksteal --durations=5 tests/unit/plugin_utils/sstp/test_sstp_fuzz.py
+
+# The comparisons: a table here, and docs/benchmarks.
+bench: all
+	PYTHONPATH=tests $(BIN)/python -m bench probe
 
 clean:
 	rm -rf build

@@ -79,7 +79,7 @@ class _StoppedError(Exception):
 
 def probe(target: Target, progress: Progress = lambda stage, seconds: None) -> Outcome:
     """Speak to the server as deep as asked for. Raises SstpError only for what is wrong with the target itself, before anything is sent."""
-    _check(target)
+    check(target)
     run = _Probe(target, progress)
     try:
         verdict = run.run()
@@ -90,7 +90,8 @@ def probe(target: Target, progress: Progress = lambda stage, seconds: None) -> O
     return Outcome(verdict, run.served, run.faults, tuple(run.events), run.seconds)
 
 
-def _check(target: Target) -> None:
+def check(target: Target) -> None:
+    """Raises SstpError for what is wrong with the target itself."""
     for host, port in ((target.host, target.port), (target.address or target.host, target.port), target.proxy or (target.host, target.port)):
         http.authority(host, port)
         if not 0 < port < 65536:
@@ -206,6 +207,8 @@ class _Probe:
         connection.settimeout(timeout)
         try:
             connection.connect(address)
+            # Or the request in HTTP waits until the server has acknowledged the end of the handshake, which it is in no hurry to do.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             connection.close()
             raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ class Served:
     cipher: str
 
 
+@functools.cache
 def context() -> ssl.SSLContext:
-    """TLS 1.2 and 1.3, without ALPN: offered h2, HTTP.SYS would take it, and SSTP lives in HTTP/1.1 alone."""
+    """TLS 1.2 and 1.3, without ALPN: offered h2, HTTP.SYS would take it, and SSTP lives in HTTP/1.1 alone. All probes share it."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE

@@ -10,11 +10,15 @@ them. No key is needed for that: the server would prove that it has one only wit
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import functools
+import os
 import ssl
 import struct
 from collections.abc import Sequence
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..errors import SstpError
@@ -40,13 +44,26 @@ _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"
 def verify(chain: Sequence[bytes], name: str, now: dt.datetime, ca_file: str | None) -> tuple[Verdict, ...]:
     """Everything that speaks against the certificates (DER, leaf first) for a client that dials name; empty where nothing does."""
     leaf = read_certificate(chain[0])
-    verdicts = (verify_name(leaf, name), verify_dates(leaf, now), verify_chain(chain, ca_file))
+    dates = verify_dates(leaf, now)
+    if dates is None and _nothing_is_wrong(chain, name, ca_file):
+        return ()
+    verdicts = (verify_name(leaf, name), dates, verify_chain(chain, ca_file))
     return tuple(verdict for verdict in verdicts if verdict)
+
+
+def _nothing_is_wrong(chain: Sequence[bytes], name: str, ca_file: str | None) -> bool:
+    """All questions in one, which is the usual answer for a third of the work; for anything else each is asked on its own."""
+    code, _ = _ask(_trusting(read_certificate(chain[0]), ca_file, 0, check_name=True), chain, name)
+    return code == 0
 
 
 def verify_name(leaf: Certificate, name: str) -> Verdict | None:
     """name is a DNS name or an IP address; the subject's CN counts where there is no DNS name, as for Windows."""
-    trusting = _context(leaf, None, trusted=leaf)
+    trusting = _context(_cipher(leaf)[0])
+    try:
+        trusting.load_verify_locations(cadata=leaf.der)
+    except ssl.SSLError as error:
+        raise SstpError(f"OpenSSL cannot read the server's certificate ({error.reason}).") from None
     trusting.check_hostname = True
     trusting.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     code, _ = _ask(trusting, [leaf.der], name)
@@ -72,18 +89,18 @@ def verify_chain(chain: Sequence[bytes], ca_file: str | None) -> Verdict | None:
     The leaf's own dates are verify_dates' to judge; an issuer's dates are judged here, by the system's clock.
     """
     leaf = read_certificate(chain[0])
-    for flags in (_NO_CHECK_TIME, 0):
-        asked = _context(leaf, ca_file)
-        asked.verify_flags |= flags
-        code, reason = _ask(asked, chain, None)
-        if code == _UNFIT_PURPOSE:
-            return _wrong_usage(leaf)
-        if code and flags:
-            sentence = f"The server's certificate is not trusted: {reason}. The server must send its intermediates, and clients must trust the root."
-            return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, code)
-        if code in (_EXPIRED, _NOT_YET_VALID) and verify_dates(leaf, dt.datetime.now(dt.timezone.utc)) is None:
-            sentence = f"An issuer of the server's certificate is out of its time: {reason}. Replace the intermediate on the server."
-            return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, code)
+    strict, reason = _ask(_trusting(leaf, ca_file, 0), chain, None)
+    if strict == 0:
+        return None
+    timeless, other_reason = _ask(_trusting(leaf, ca_file, _NO_CHECK_TIME), chain, None)
+    if _UNFIT_PURPOSE in (strict, timeless):
+        return _wrong_usage(leaf)
+    if timeless:
+        sentence = f"The server's certificate is not trusted: {other_reason}. The server must send its intermediates, and clients must trust the root."
+        return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, timeless)
+    if strict in (_EXPIRED, _NOT_YET_VALID) and verify_dates(leaf, dt.datetime.now(dt.timezone.utc)) is None:
+        sentence = f"An issuer of the server's certificate is out of its time: {reason}. Replace the intermediate on the server."
+        return Verdict(Code.UNTRUSTED_CHAIN, Stage.TLS, sentence, strict)
     return None
 
 
@@ -99,7 +116,7 @@ def _wrong_usage(leaf: Certificate) -> Verdict:
 def check_ca_file(ca_file: str | None) -> None:
     """Raises SstpError where the file cannot serve."""
     if ca_file is not None:
-        _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_file)
+        _with_roots(_ECDHE_RSA[0], ca_file, _state_of_roots(ca_file), 0, True)
 
 
 def _load(context: ssl.SSLContext, ca_file: str) -> None:
@@ -109,22 +126,47 @@ def _load(context: ssl.SSLContext, ca_file: str) -> None:
         raise SstpError(f"The file {ca_file} cannot be read as certificates in PEM ({error}).") from None
 
 
-def _context(leaf: Certificate, ca_file: str | None, trusted: Certificate | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_cipher(leaf)[0])
-    if trusted:
-        context.load_verify_locations(cadata=trusted.der)
-    elif ca_file:
+def _trusting(leaf: Certificate, ca_file: str | None, flags: int, check_name: bool = False) -> ssl.SSLContext:
+    """Trusts the roots in ca_file, or those of the system."""
+    return _with_roots(_cipher(leaf)[0], ca_file, _state_of_roots(ca_file), flags, check_name)
+
+
+# Reading the roots of a system takes longer than all the rest of a probe. Their state is among the arguments, so that changed ones are read again.
+@functools.lru_cache(maxsize=16)
+def _with_roots(cipher: str, ca_file: str | None, state: tuple[tuple[str, int, int], ...], flags: int, check_name: bool) -> ssl.SSLContext:
+    context = _context(cipher)
+    context.verify_flags |= flags
+    context.check_hostname = check_name
+    if ca_file:
         _load(context, ca_file)
     else:
         context.load_default_certs()
     return context
 
 
+def _state_of_roots(ca_file: str | None) -> tuple[tuple[str, int, int], ...]:
+    """Path, time of the last change (nanoseconds) and size (bytes) of each file or folder with roots that is there."""
+    state = []
+    for path in filter(None, (ca_file,) if ca_file else ssl.get_default_verify_paths()[:2]):
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            state.append((path, found.st_mtime_ns, found.st_size))
+    return tuple(state)
+
+
+def _context(cipher: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(cipher)
+    return context
+
+
 def _cipher(leaf: Certificate) -> tuple[str, int]:
-    return _ECDHE_RSA if isinstance(leaf.parsed.public_key(), rsa.RSAPublicKey) else _ECDHE_ECDSA
+    try:
+        return _ECDHE_RSA if isinstance(leaf.parsed.public_key(), rsa.RSAPublicKey) else _ECDHE_ECDSA
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SstpError(f"The public key of the server's certificate cannot be read ({error}).") from None
 
 
 def _ask(context: ssl.SSLContext, chain: Sequence[bytes], name: str | None) -> tuple[int, str]:

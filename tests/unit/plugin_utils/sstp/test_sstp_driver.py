@@ -74,6 +74,21 @@ def test_a_probe_of_sstp_takes_two_turns_and_a_goodbye(run):
     assert outcome.first(Acknowledged).hash_protocols == 2
 
 
+def test_nothing_waits_for_an_acknowledgement_of_tcp(run, monkeypatch):
+    """With Nagle's algorithm the request in HTTP leaves 40 ms late, when the server has acknowledged the end of the handshake at last."""
+    at_once = []
+    wrap = tls.wrap
+
+    def look(connection, name):
+        at_once.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+        return wrap(connection, name)
+
+    monkeypatch.setattr(tls, "wrap", look)
+    outcome, _ = run()
+    assert outcome.verdict.ok
+    assert at_once == [True]
+
+
 def test_a_probe_of_tls_says_nothing_in_http(run):
     script = Server()
     outcome, served = run(script, depth=Depth.TLS)

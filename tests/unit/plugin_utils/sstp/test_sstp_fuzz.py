@@ -3,13 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Servers that send rubbish: nothing hangs, raises or grows without bound.
 
-The five properties share the number of examples. A long run:
-SSTP_FUZZ_EXAMPLES=100000 PYTHONPATH=tests pytest -q -n 2 tests/unit/plugin_utils/sstp/test_sstp_fuzz.py
+The five properties share SSTP_FUZZ_EXAMPLES inputs, all of them different from what a correct server says. `make fuzz` is the long run.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
+import sys
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Client, Depth
@@ -17,12 +22,53 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.codec import Framin
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.http import LONGEST_HEAD, HttpError, ResponseReader
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import judge
 from conversation import new_client
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scripted_server import BINDING_REFUSED, CHAP, DISCONNECT, EAP, ECHO_REQUEST, HTTP_OK, IPCP, LCP, MSCHAPV2_OPTION, Server, acknowledge, control, packet, ppp
 
 pytestmark = pytest.mark.usefixtures("_same_random_bytes")
-fuzzed = settings(max_examples=int(os.environ.get("SSTP_FUZZ_EXAMPLES", "3000")) // 5)
+EXAMPLES = -(-int(os.environ.get("SSTP_FUZZ_EXAMPLES", "3000")) // 5)
+# How many inputs each property has met, for conftest.py to check and to tell.
+TRIED: Counter[str] = Counter()
+# Seconds. An input takes milliseconds; what takes so long does not come to an end.
+HANGS = 30
+# Bytes that a client may keep of all that it was sent, but for the head of an answer in HTTP.
+HELD = 40_000
+# Bytes that come at once.
+PORTION = 65536
+# A machine may be slow at times: that is no fault of the client, and one that hangs is found by the alarm.
+fuzzed = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def bounded(check: Callable[..., None]) -> Callable[..., None]:
+    """Counts the inputs, and ends one that hangs."""
+
+    @functools.wraps(check)
+    def run(*arguments, **options):
+        def hang(*_):
+            raise AssertionError(f"An input was worked on for {HANGS} s.")
+
+        before = signal.signal(signal.SIGALRM, hang)
+        signal.alarm(HANGS)
+        try:
+            check(*arguments, **options)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+        TRIED[check.__name__] += 1
+
+    return run
+
+
+def weight(thing: object) -> int:
+    """Bytes of memory that a client, or anything else without cycles, holds."""
+    size = sys.getsizeof(thing)
+    if isinstance(thing, dict):
+        return size + sum(weight(key) + weight(value) for key, value in thing.items())
+    if isinstance(thing, (list, tuple, set, frozenset)):
+        return size + sum(map(weight, thing))
+    return size + sum(map(weight, vars(thing).values())) if type(thing).__module__.startswith("ansible_collections") and hasattr(thing, "__dict__") else size
+
 
 # --- what is sent ---
 
@@ -31,17 +77,17 @@ fuzzed = settings(max_examples=int(os.environ.get("SSTP_FUZZ_EXAMPLES", "3000"))
 def mutations(draw: st.DrawFn, parts: list[bytes]) -> list[bytes]:
     """The parts with a few of them changed in place, cut, lengthened, left out, doubled or swapped."""
     mutated = list(parts)
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(mutated) - 1))
         part = mutated[at]
         kind = draw(st.integers(0, 5))
         if kind == 0 and part:
             byte = draw(st.integers(0, len(part) - 1))
-            mutated[at] = part[:byte] + bytes([draw(st.integers(0, 255))]) + part[byte + 1 :]
+            mutated[at] = part[:byte] + bytes([part[byte] ^ draw(st.integers(1, 255))]) + part[byte + 1 :]
         elif kind == 1:
             mutated[at] = part[: draw(st.integers(0, len(part)))]
         elif kind == 2:
-            mutated[at] = part + draw(st.binary(max_size=64))
+            mutated[at] = part + draw(st.binary(min_size=1, max_size=64))
         elif kind == 3:
             mutated[at] = b""
         elif kind == 4:
@@ -49,6 +95,7 @@ def mutations(draw: st.DrawFn, parts: list[bytes]) -> list[bytes]:
         else:
             other = draw(st.integers(0, len(mutated) - 1))
             mutated[at], mutated[other] = mutated[other], part
+    assume(b"".join(mutated) != b"".join(parts))
     return mutated
 
 
@@ -108,6 +155,7 @@ class Listener:
 
     def silence(self) -> None:
         """From here on nothing comes: by its timers alone the client has to come to an end, and to a verdict."""
+        assert weight(self.client) <= HELD + LONGEST_HEAD
         for _ in range(60):
             if self.client.finished:
                 break
@@ -118,6 +166,7 @@ class Listener:
         assert self.client.finished
         assert judge(self.events, self.depth) is not None
         assert len(self.events) <= 12
+        assert weight(self.client) <= HELD + LONGEST_HEAD
 
     def _look(self) -> None:
         self.sent += len(self.client.data_to_send())
@@ -133,6 +182,7 @@ class Listener:
 @fuzzed
 @given(st.data(), st.sampled_from([Depth.SSTP, Depth.LOGIN]), st.integers(1, 400), st.sampled_from([0.0, 0.5, 7.0]))
 @pytest.mark.usefixtures("_recorded")
+@bounded
 def test_a_server_whose_words_are_mutated(data, depth, size, pause):
     listener = Listener(depth)
     said = b"".join(data.draw(mutations(RECORDED)))
@@ -142,7 +192,8 @@ def test_a_server_whose_words_are_mutated(data, depth, size, pause):
 
 
 @fuzzed
-@given(st.lists(st.tuples(MESSAGES, st.sampled_from([0.0, 1.0, 30.0])), max_size=25), st.sampled_from([Depth.SSTP, Depth.LOGIN]))
+@given(st.lists(st.tuples(MESSAGES, st.sampled_from([0.0, 1.0, 30.0])), min_size=1, max_size=25), st.sampled_from([Depth.SSTP, Depth.LOGIN]))
+@bounded
 def test_a_server_that_says_anything_in_any_order(messages, depth):
     listener = Listener(depth)
     listener.hear(HTTP_OK + acknowledge())
@@ -152,8 +203,9 @@ def test_a_server_that_says_anything_in_any_order(messages, depth):
 
 
 @fuzzed
-@given(st.lists(FRAMES, max_size=25), st.integers(2, 6))
+@given(st.lists(FRAMES, min_size=1, max_size=25), st.integers(2, 6))
 @pytest.mark.usefixtures("_recorded")
+@bounded
 def test_a_link_that_goes_astray_at_any_point(frames, good):
     listener = Listener(Depth.LOGIN)
     for part in RECORDED[:good]:
@@ -164,6 +216,7 @@ def test_a_link_that_goes_astray_at_any_point(frames, good):
 
 @fuzzed
 @given(st.data(), st.lists(st.integers(20, 3000), min_size=1, max_size=3))
+@bounded
 def test_answers_in_http(data, sizes):
     lines = data.draw(mutations([b"HTTP/1.1 ", b"200", b" ", b"OK", b"\r\n", b"Server: x", b"\r\n", b"A" * 20000, b"\r\n", b"\r\n"]))
     said = b"".join(lines)
@@ -182,7 +235,8 @@ def test_answers_in_http(data, sizes):
 
 
 @fuzzed
-@given(st.lists(st.one_of(st.binary(max_size=50), MESSAGES), max_size=20))
+@given(st.lists(st.one_of(st.binary(max_size=50), MESSAGES), min_size=1, max_size=20))
+@bounded
 def test_streams_of_packets(parts):
     reader, taken = Reader(), 0
     try:
@@ -192,3 +246,37 @@ def test_streams_of_packets(parts):
     except FramingError:
         pass
     assert taken <= sum(map(len, parts)) // 4
+
+
+TALK = {
+    "echo": ECHO_REQUEST,
+    "configure": ppp(LCP, 1, 1, MSCHAPV2_OPTION),
+    "address": ppp(IPCP, 1, 1, b"\x03\x06\x0a\0\0\1"),
+    "unknown protocol": ppp(0x8057, 1, 1, b"x" * 1000),
+    "nothing that counts": ppp(0x0021, 9, 9, b"x" * 3000),
+    "many attributes": control(9, *[(7, b"")] * 900),
+    "half a packet": packet(b"x" * 4000, False)[:-1],
+}
+
+
+@pytest.mark.parametrize("good", [1, 3, 7])
+@pytest.mark.parametrize("what", TALK)
+@pytest.mark.usefixtures("_recorded")
+def test_a_server_that_never_stops_talking(what, good):
+    """However much comes, at any point of a call, the client holds no more than before, and works on no more than one portion."""
+    listener = Listener(Depth.LOGIN)
+    for part in RECORDED[:good]:
+        listener.hear(part)
+    portion = TALK[what] * (PORTION // len(TALK[what]))
+    tracemalloc.start()
+    try:
+        listener.hear(portion)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(2):
+            listener.hear(portion)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < PORTION // 4
+    assert peak < 4 * PORTION
+    listener.silence()

@@ -9,10 +9,13 @@ import datetime as dt
 
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import verification
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verification import check_ca_file, verify, verify_chain, verify_dates, verify_name
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate, read_certificate
 from certificate_factory import issue, rsa_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sstp_certificates import ANY, CLIENT, DAY, HOST, NOW, chain, intermediate, issued, root, server, trust
 
 SECOND = dt.timedelta(seconds=1)
@@ -125,6 +128,47 @@ def test_everything_that_is_wrong_is_told(ca_file):
     assert [verdict.code for verdict in verdicts] == [Code.WRONG_NAME, Code.EXPIRED, Code.UNTRUSTED_CHAIN]
 
 
+SERVED = {
+    "good": chain(server()),
+    "RSA": chain(server(rsa=True)),
+    "expired": chain(server(after=-1)),
+    "not for servers": chain(server(eku=CLIENT)),
+    "issuer expired": chain(server(issuer_after=-1), issuer_after=-1),
+    "issuer missing": [server().der],
+}
+
+
+@pytest.mark.parametrize("name", [HOST, "other.example.com"])
+@pytest.mark.parametrize("served", SERVED.values(), ids=SERVED)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_asking_all_at_once_answers_as_each_question_does(name, served, trusted, ca_file):
+    leaf, roots = read_certificate(served[0]), ca_file if trusted else None
+    each = (verify_name(leaf, name), verify_dates(leaf, NOW), verify_chain(served, roots))
+    assert verify(served, name, NOW, roots) == tuple(verdict for verdict in each if verdict)
+
+
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from(list(SERVED.values())), st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=3))
+def test_a_certificate_with_wrong_bytes_gives_a_verdict_or_a_sentence(ca_file, served, changes):
+    leaf = bytearray(served[0])
+    for place, bits in changes:
+        leaf[place % len(leaf)] ^= bits
+    try:
+        verdicts = verify([bytes(leaf), *served[1:]], HOST, NOW, ca_file)
+    except SstpError:
+        return
+    assert all(verdict.sentence for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("place", "words"), [(b"\x2a\x86\x48\xce\x3d\x02\x01", "public key"), (b"\x30\x59\x30\x13", "not a readable X.509")])
+def test_a_certificate_whose_key_nobody_can_read(place, words, ca_file):
+    leaf = bytearray(server().der)
+    leaf[leaf.index(place) + 1] ^= 1
+    with pytest.raises(SstpError, match=words):
+        verify([bytes(leaf)], HOST, NOW, ca_file)
+
+
 def test_a_ca_file_that_cannot_serve_is_refused(tmp_path):
     check_ca_file(None)
     with pytest.raises(SstpError, match="cannot be read as certificates"):
@@ -132,3 +176,19 @@ def test_a_ca_file_that_cannot_serve_is_refused(tmp_path):
     (tmp_path / "text.pem").write_text("no certificate")
     with pytest.raises(SstpError, match="cannot be read as certificates"):
         check_ca_file(str(tmp_path / "text.pem"))
+
+
+def test_roots_are_read_again_when_they_have_changed(tmp_path, monkeypatch):
+    read = []
+    load = verification._load
+    monkeypatch.setattr(verification, "_load", lambda context, ca_file: (read.append(ca_file), load(context, ca_file)))
+    ca_file = trust(tmp_path)
+    for _ in range(3):
+        check_ca_file(ca_file)
+        assert verify_chain(chain(server()), ca_file) is None
+    # Once for the check, which supposes an RSA key, and once for this server's EC key.
+    assert read == [ca_file] * 2
+    (tmp_path / "roots.pem").write_bytes(issued("Other Root", None).pem * 2)
+    assert verify_chain(chain(server()), ca_file).code is Code.UNTRUSTED_CHAIN
+    trust(tmp_path)
+    assert verify_chain(chain(server()), ca_file) is None
