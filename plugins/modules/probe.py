@@ -194,7 +194,7 @@ verdict:
         - "V(ok)."
         - "About the way there: V(unreachable), V(refused), V(timed_out), V(proxy_refused)."
         - "About TLS and the certificate: V(reset_in_tls), V(tls_failed), V(wrong_certificate), V(wrong_name), V(expired), V(not_yet_valid),
-          V(wrong_usage), V(untrusted_chain)."
+          V(wrong_usage), V(untrusted_chain), V(unjudged_chain)."
         - "About HTTP and SSTP: V(not_sstp), V(sstp_stopped), V(no_ports), V(hash_protocol_not_allowed), V(aborted), V(closed),
           V(protocol_error)."
         - "About a login: V(eap_only), V(authentication_failed), V(crypto_binding_refused)."

@@ -17,7 +17,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority
 from lab.sim.host import SimHost
 from lab.sstp_server.listener import Listener
@@ -26,7 +25,7 @@ from lab.sstp_server.listener import Listener
 def main(arguments: Sequence[str]) -> None:
     """Serve until the standard input ends."""
     authority = Authority()
-    Path(arguments[1]).write_bytes(authority.root.public_bytes(Encoding.PEM))
+    Path(arguments[1]).write_bytes(authority.root_pem)
     with contextlib.ExitStack() as stack:
         served = [_serve(stack, authority, f"vpn{number:03}.example.com") for number in range(int(arguments[0]))]
         print(json.dumps([[name, listener.port] for name, listener in served]), flush=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority
 from lab.sim.host import SimHost
 from lab.sstp_server.listener import free_port
@@ -39,7 +38,7 @@ def host(controller: Controller) -> Iterator[SimHost]:
             "probe_password": PASSWORD,
         }
         controller.inventory.write_text(yaml.safe_dump({"all": {"hosts": {NAME: connection}}}))
-        (controller.folder / "ca.pem").write_bytes(AUTHORITY.root.public_bytes(Encoding.PEM))
+        (controller.folder / "ca.pem").write_bytes(AUTHORITY.root_pem)
         yield made
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab import judge
 from lab.inventory import new_login, write_inventory
 from lab.pki import Authority, Issued
@@ -80,7 +79,7 @@ def server(controller: Controller) -> Iterator[Server]:
         login = new_login("vpn01")
         winrm.add(host, login.username, login.password)
         write_inventory(controller.inventory, winrm, [login])
-        (controller.folder / "ca.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
+        (controller.folder / "ca.pem").write_bytes(authority.root_pem)
         made = Server(host, controller, authority)
         made.offer(authority.issue([NAME]))
         yield made

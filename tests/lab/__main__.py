@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import resource
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command of the lab; the exit code."""
     options = parser().parse_args(arguments)
     interrupts.catch()
+    # Each host of a large fleet listens at two addresses, and many systems give a process 1024 files until it asks.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Only now, and only the one: a fleet has nothing to do with Wine.
     command = importlib.import_module(f"lab.command_line.{options.command}")
     try:

@@ -17,8 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from lab import scenario as scenarios
 from lab.inventory import Login, new_login, write_inventory
 from lab.pki import Authority, Issued
@@ -29,6 +27,7 @@ from lab.sstp_server.settings import USERS
 from lab.winrm import WinRMServer
 
 ROLE = "sstp_certificate_"
+ROOT = "root.pem"
 
 
 @dataclass(frozen=True)
@@ -85,26 +84,30 @@ class Fleet:
     def write(self, folder: Path, *, heading: str = "") -> Path:
         """Write inventory.yml, which names for each host its scenario and what playbooks/rotate.yml shall bring it, those PFX files, and the root."""
         logins = []
-        root = folder / "root.pem"
-        root.write_bytes(self.authority.root.public_bytes(Encoding.PEM))
+        root = folder / ROOT
+        save_root(root, self.authority)
         for member in self.members:
             login, scenario = self._logins[member.name], member.scenario
             own = rotation_variables(scenario, self.issued[member.name], folder / f"{member.name}.pfx")
-            own |= self._probe_variables(member, root)
+            own |= probe_variables(with_own_names(scenario, member.name), self.hosts[member.name].listener.port, root)
             logins.append(replace(login, variables={**login.variables, "lab_scenario": scenario.name, **own}))
         path = folder / "inventory.yml"
         write_inventory(path, self.winrm, logins, heading=heading)
         return path
 
-    def _probe_variables(self, member: Member, root: Path) -> dict[str, Any]:
-        """The role's variables for its look from outside: where the host is served on this machine, the name that clients dial, and an account."""
-        candidate = with_own_names(member.scenario, member.name).certificates[member.scenario.rotation.candidate]
-        user, known = next(iter(USERS.items()))
-        own = {
-            "port": self.hosts[member.name].listener.port, "host": candidate.names[0], "user": user, "password": known.password,
-            "ca_path": str(root.resolve()),
-        }  # fmt: skip
-        return {f"{ROLE}probe_{name}": value for name, value in own.items()}
+
+def save_root(path: Path, authority: Authority) -> None:
+    """The root that clients are to trust, as PEM."""
+    path.touch(mode=0o600)
+    path.write_bytes(authority.root_pem)
+
+
+def probe_variables(scenario: Scenario, port: int, root: Path) -> dict[str, Any]:
+    """The role's variables for its look from outside: where the host is served on this machine, the name that clients dial, an account, and their root."""
+    user, known = next(iter(USERS.items()))
+    name = scenario.certificates[scenario.rotation.candidate].names[0]
+    own = {"port": port, "host": name, "user": user, "password": known.password, "ca_path": str(root.resolve())}
+    return {f"{ROLE}probe_{key}": value for key, value in own.items()}
 
 
 def rotation_variables(scenario: Scenario, issued: Mapping[str, Issued], pfx: Path) -> dict[str, Any]:

@@ -139,6 +139,11 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
 
+    @property
+    def root_pem(self) -> bytes:
+        """What clients are to trust."""
+        return self.root.public_bytes(Encoding.PEM)
+
     def issue(
         self,
         names: Sequence[str],

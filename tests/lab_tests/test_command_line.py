@@ -215,7 +215,7 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     assert (code, errors) == (1, f"{tmp_path / 'file' / 'fleet'}: Not a directory\n")
 
 
-@pytest.mark.parametrize("name", ["hosts.yml", "hosts.next.pfx", "hosts.next.yml"])
+@pytest.mark.parametrize("name", ["hosts.yml", "hosts.next.pfx", "hosts.next.yml", "hosts.next.pem"])
 def test_a_host_keeps_the_files_of_somebody_else(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     code, _, errors = finished("host", "--kind", "sim", "--inventory", tmp_path / "hosts.yml")
@@ -223,7 +223,7 @@ def test_a_host_keeps_the_files_of_somebody_else(tmp_path: Path, name: str) -> N
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
-@pytest.mark.parametrize("name", ["inventory.yml", "vpn2.pfx"])
+@pytest.mark.parametrize("name", ["inventory.yml", "vpn2.pfx", "root.pem"])
 def test_a_fleet_keeps_the_files_of_somebody_else(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     code, _, errors = finished("fleet", "--hosts", "3", "--folder", tmp_path)
@@ -261,7 +261,8 @@ def test_a_host_for_a_person(tmp_path: Path, person: Person, kind: str, number: 
         printed = read_until(process, "Ctrl-C ends it")
         assert f"Starting a {kind} host" in printed
         assert "expires in 12 days" in printed
-        assert sorted(path.name for path in tmp_path.iterdir() if path.name != "person") == ["hosts.next.pfx", "hosts.next.yml", "hosts.yml", "log"]
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == {"hosts.next.pem", "hosts.next.pfx", "hosts.next.yml", "hosts.yml", "log", "person"}
         assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("hosts.*")} == {0o600}
         code, output = person.types(commands(printed)[0])
         assert (code, "mine | SUCCESS" in output) == (0, True), output
@@ -319,7 +320,10 @@ def test_the_variables_are_those_of_the_scenario(tmp_path: Path) -> None:
         variables = yaml.safe_load((tmp_path / "hosts.next.yml").read_text())
         assert not (tmp_path / "hosts.next.pfx").exists()
     assert re.fullmatch("[0-9a-f]{40}", variables.pop("sstp_certificate_thumbprint"))
+    assert Path(variables.pop("sstp_certificate_probe_ca_path")).name == "hosts.next.pem"
+    assert 0 < variables.pop("sstp_certificate_probe_port") < 65536
     options = {"take_over": True, "service_state": "as_found", "service_timeout": 7, "settle_timeout": 3}
+    options |= {"probe_host": "vpn1.example.com", "probe_user": "probe", "probe_password": "Correct-Horse-7"}
     assert variables == {f"sstp_certificate_{name}": value for name, value in options.items()}
 
 
@@ -339,7 +343,7 @@ def test_a_fleet_for_a_person(tmp_path: Path, number: signal.Signals) -> None:
         hosts = {name: variables for site in sites.values() for name, variables in site["hosts"].items()}
         assert [variables["lab_scenario"] for variables in hosts.values()] == list(MIXTURE[:7])
         brought = {Path(variables["sstp_certificate_pfx"]) for variables in hosts.values() if "sstp_certificate_pfx" in variables}
-        assert {*folder.iterdir()} == {folder / "inventory.yml", *brought}
+        assert {*folder.iterdir()} == {folder / "inventory.yml", folder / "root.pem", *brought}
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert list(tmp_path.iterdir()) == []
 
@@ -389,5 +393,5 @@ def test_what_a_killed_fleet_has_left_is_removed_by_the_next(tmp_path: Path) -> 
     killed.communicate(timeout=60)
     (folder / "own.pfx").touch()
     with running(tmp_path, "fleet", "--hosts", "1", "--folder", folder):
-        assert sorted(path.name for path in folder.iterdir()) == ["inventory.yml", "own.pfx", "vpn1.pfx"]
+        assert sorted(path.name for path in folder.iterdir()) == ["inventory.yml", "own.pfx", "root.pem", "vpn1.pfx"]
     assert list(folder.iterdir()) == [folder / "own.pfx"]

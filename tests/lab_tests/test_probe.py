@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority, Issued
 from lab.sim.host import SimHost
 from lab.sstp_server.chain import issue_below
@@ -46,7 +45,7 @@ KEYS = {
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("trust") / "ca.pem"
-    path.write_bytes(AUTHORITY.root.public_bytes(Encoding.PEM))
+    path.write_bytes(AUTHORITY.root_pem)
     return str(path)
 
 

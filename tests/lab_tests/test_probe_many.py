@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import scenario_driver  # noqa: F401  makes the collection importable
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority, Issued
 from lab.sim.host import SimHost
 from lab.sstp_server.listener import free_port
@@ -34,7 +33,7 @@ AUTHORITY = Authority()
 @pytest.fixture(scope="module")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("trust") / "ca.pem"
-    path.write_bytes(AUTHORITY.root.public_bytes(Encoding.PEM))
+    path.write_bytes(AUTHORITY.root_pem)
     return str(path)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 import sstp_client as wire
 from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.agent import SSTPSVC, Record
 from lab.pki import Authority, Issued
 from lab.sim.host import SimHost
@@ -213,7 +212,7 @@ def test_a_host_that_does_not_listen_has_no_sockets_but_the_same_memory() -> Non
 
 
 def trusting(authority: Authority) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=authority.root.public_bytes(Encoding.PEM).decode())
+    context = ssl.create_default_context(cadata=authority.root_pem.decode())
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     return context
 

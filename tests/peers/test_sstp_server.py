@@ -25,7 +25,6 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import (
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.mschapv2 import Credentials
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code
-from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import Authority
 
 from peers.sstp_server import PASSWORD, USER, missing, running
@@ -88,7 +87,7 @@ def run(authority: Authority, tmp_path: Path) -> Callable[..., tuple[Outcome, st
     late: the peer gets the key of the login only after CALL_CONNECTED.
     """
     ca_file = tmp_path / "root.pem"
-    ca_file.write_bytes(authority.root.public_bytes(Encoding.PEM))
+    ca_file.write_bytes(authority.root_pem)
 
     def run(depth: Depth, password: str = PASSWORD, late: bool = False) -> tuple[Outcome, str]:
         with running(authority.issue([HOST]), late=late) as peer:

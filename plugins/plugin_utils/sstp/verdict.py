@@ -49,6 +49,7 @@ class Code(str, Enum):
     NOT_YET_VALID = "not_yet_valid"
     WRONG_USAGE = "wrong_usage"
     UNTRUSTED_CHAIN = "untrusted_chain"
+    UNJUDGED_CHAIN = "unjudged_chain"
     NOT_SSTP = "not_sstp"
     SSTP_STOPPED = "sstp_stopped"
     NO_PORTS = "no_ports"

@@ -108,8 +108,8 @@ def _wrong_usage(leaf: Certificate) -> Verdict:
     """OpenSSL looks at the purpose before anything else, and does not take Any Purpose alone, as Windows does."""
     if EKU_ANY_PURPOSE in (leaf.eku or ()):
         sentence = "The server's certificate has Any Purpose, but not Server Authentication: Windows takes that, OpenSSL does not, so its chain stays unjudged."
-    else:
-        sentence = "The server's certificate, or an issuer of it, is not meant for servers: have one issued with Server Authentication."
+        return Verdict(Code.UNJUDGED_CHAIN, Stage.TLS, sentence, _UNFIT_PURPOSE)
+    sentence = "The server's certificate, or an issuer of it, is not meant for servers: have one issued with Server Authentication."
     return Verdict(Code.WRONG_USAGE, Stage.TLS, sentence, _UNFIT_PURPOSE)
 
 

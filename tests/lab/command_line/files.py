@@ -59,8 +59,8 @@ def _lock(inventory: Path, beside: Sequence[Path]) -> int:
 
 
 def _left_behind(inventory: Path) -> list[Path] | None:
-    """The PFX files beside an inventory of the lab, which it names; None where there is no such inventory."""
+    """The files beside an inventory of the lab that it names; None where there is no such inventory."""
     text = inventory.read_text(encoding="utf-8", errors="replace") if inventory.exists() else ""
     if not text.startswith(MARK):
         return None
-    return [path for path in inventory.parent.glob("*.pfx") if str(path.resolve()) in text]
+    return [path for path in inventory.parent.glob("*.p[fe][xm]") if str(path.resolve()) in text]

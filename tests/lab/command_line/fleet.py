@@ -17,7 +17,7 @@ from lab.command_line.files import MARK, claimed
 from lab.command_line.parser import MIXTURE
 from lab.command_line.scenarios import find, require
 from lab.command_line.telling import commands
-from lab.fleet import Fleet, Member
+from lab.fleet import ROOT, Fleet, Member
 from lab.inventory import GROUP
 
 FORKS = 50
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the hosts, serve them until the interrupt, leave nothing."""
     members = _members(options)
     inventory: Path = options.folder / "inventory.yml"
-    with claimed(inventory, [options.folder / f"{member.name}.pfx" for member in members]):
+    with claimed(inventory, [options.folder / ROOT, *(options.folder / f"{member.name}.pfx" for member in members)]):
         fleet = Fleet(members, log=options.log)
         with contextlib.ExitStack() as stack:
             with _progress(fleet):

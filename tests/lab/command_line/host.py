@@ -14,7 +14,7 @@ from lab.command_line import interrupts
 from lab.command_line.files import BUILD, MARK, Refusal, claimed
 from lab.command_line.scenarios import expectation, find, require
 from lab.command_line.telling import commands
-from lab.fleet import rotation_variables, with_own_names
+from lab.fleet import probe_variables, rotation_variables, save_root, with_own_names
 from lab.inventory import GROUP, new_login, scalar, write_inventory
 from lab.pki import Authority
 from lab.scenario import Scenario, apply
@@ -31,14 +31,17 @@ def run(options: argparse.Namespace) -> int:
     scenario = with_own_names(find(options.scenario) if options.scenario else _ordinary(), options.name)
     kind, reason = _kind(options.kind, scenario)
     inventory: Path = options.inventory
-    pfx, variables = inventory.with_suffix(".next.pfx"), inventory.with_suffix(".next.yml")
-    with claimed(inventory, [pfx, variables]):
+    pfx, variables, root = (inventory.with_suffix(f".next.{kind}") for kind in ("pfx", "yml", "pem"))
+    with claimed(inventory, [pfx, variables, root]):
         print(f"Starting a {kind} host{reason} ...", flush=True)
         with _started(kind, options, scenario) as host, WinRMServer(options.log) as server:
-            issued = apply(scenario, host, Authority())
+            authority = Authority()
+            issued = apply(scenario, host, authority)
             login = new_login(options.name)
             server.add(host, login.username, login.password)
-            _save(variables, rotation_variables(scenario, issued, pfx))
+            save_root(root, authority)
+            port = host.listener.port if isinstance(host, WineHost) else host.listen().port
+            _save(variables, {**rotation_variables(scenario, issued, pfx), **probe_variables(scenario, port, root)})
             write_inventory(inventory, server, [login], heading=MARK)
             print(_told(host, scenario, inventory, variables), flush=True)
             interrupts.wait()
@@ -79,7 +82,9 @@ def _save(path: Path, variables: dict[str, Any]) -> None:
 
 
 def _told(host: SimHost | WineHost, scenario: Scenario, inventory: Path, variables: Path) -> str:
-    reach = "127.0.0.1 and ::1" if isinstance(host, WineHost) else "itself; nothing of it listens on this machine but WinRM"
+    reach = "127.0.0.1 and ::1"
+    if isinstance(host, SimHost) and host.listener:
+        reach = f"itself, and on port {host.listener.port} of this machine"
     with_variables = ("-e", f"@{variables}")
     tries = (
         ("ansible", GROUP, "-m", "rras.sstp.server_info"),

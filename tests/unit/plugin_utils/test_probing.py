@@ -154,7 +154,7 @@ def test_exit_codes():
     found = {number: {code.value for code in Code if exit_code(Verdict(code, Stage.TLS, "")) == number} for number in range(4)}
     assert found[0] == {"ok"}
     assert found[1] == {
-        "reset_in_tls", "tls_failed", "wrong_name", "expired", "not_yet_valid", "wrong_usage", "untrusted_chain", "hash_protocol_not_allowed",
-        "crypto_binding_refused",
+        "reset_in_tls", "tls_failed", "wrong_certificate", "wrong_name", "expired", "not_yet_valid", "wrong_usage", "untrusted_chain",
+        "hash_protocol_not_allowed", "crypto_binding_refused",
     }  # fmt: skip
     assert found[2] == set()
