@@ -10,14 +10,14 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import in_place  # noqa: F401
 import pytest
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, read_events
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 from lab import judge, pki
 from lab.agent import SSTPSVC, Record
 from lab.sim.host import SimHost
 from scenario_driver import restore_action, rotate_action
-
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, read_events
-from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 
 AUTHORITY = pki.Authority()
 OLD, NEW = (AUTHORITY.issue(["vpn.example.com"]) for _ in range(2))

@@ -263,7 +263,7 @@ def test_a_time_has_as_many_digits_as_windows_writes(fraction, microsecond):
     assert parse_time(f"2026-02-03T04:05:06{fraction}Z").microsecond == microsecond
 
 
-@pytest.mark.parametrize("text", ["", "2026-02-03T04:05:06", "2026-02-03 04:05:06Z", "2026-13-03T04:05:06Z", "2026-02-03T04:05:06.Z", "2026-02-03T04:05:06+01:00"])
+@pytest.mark.parametrize("text", ["", "2026-02-03T04:05:06", "2026-02-03 04:05:06Z", "2026-13-03T04:05:06Z", "2026-02-03T04:05:06+01:00"])
 def test_what_is_no_time_in_utc(text):
     with pytest.raises(ValueError, match="time"):
         parse_time(text)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import dataclasses
+import datetime as dt
 
 import certificate_factory
 import pytest
