@@ -412,6 +412,11 @@ evidence:
           returned: always
           type: str
           sample: set_ssl_record
+        time:
+          description: When it began, by the clock of the server (ISO 8601, UTC, milliseconds).
+          returned: always
+          type: str
+          sample: "2026-02-14T22:10:31.250Z"
         changed:
           description: Whether it changed anything.
           returned: always
@@ -434,6 +439,39 @@ evidence:
           type: dict
           sample:
             atomic: true
+    events:
+      description: Events of the provider Microsoft-Windows-RasSstp in the log System since services were last started, the newest first.
+        The certificate that is bound is looked at then, so any of 18, 19, 21, 24, 25 and 32 is about the server as it is now.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The id, such as V(21).
+          returned: always
+          type: int
+          sample: 24
+        level:
+          description: V(2) for an error, V(3) for a warning.
+          returned: always
+          type: int
+          sample: 2
+        time:
+          description: When it was raised, by the clock of the server (ISO 8601, UTC, milliseconds).
+          returned: always
+          type: str
+          sample: "2026-02-14T22:10:33.125Z"
+        data:
+          description: The values that the message is made with. The message itself is not read, as it is in the language of the server.
+          returned: always
+          type: list
+          elements: str
+          sample: []
+    events_error:
+      description: Why the events could not be read, or not all of them. V(null) where they were.
+      returned: always
+      type: str
+      sample: "The events could not be read: access is denied."
 diff:
   description: The pair of records, the hashes and the services before and after.
   returned: success

@@ -17,7 +17,7 @@ $spec = @{
         facets = @{
             type = 'list'
             elements = 'str'
-            choices = 'host', 'http', 'product', 'served', 'services', 'sstp', 'stores'
+            choices = 'events', 'host', 'http', 'product', 'served', 'services', 'sstp', 'stores'
             default = @('host', 'http', 'product', 'served', 'services', 'sstp', 'stores')
         }
         ports = @{ type = 'list'; elements = 'int'; default = @() }
@@ -27,6 +27,7 @@ $spec = @{
         challenge = @{ type = 'str'; default = '' }
         untouched_providers = @{ type = 'list'; elements = 'str'; default = @() }
         served_timeout = @{ type = 'int'; default = 5 }
+        events_since = @{ type = 'str' }
         expect = @{ type = 'str' }
         changes = @{ type = 'list'; elements = 'dict'; default = @() }
         undo_on_failure = @{ type = 'bool'; default = $true }
@@ -51,6 +52,10 @@ $JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
 # A longer value is reported by its length alone: nothing that is read here is near it.
 $VALUE_LIMIT = 4096
 $POLL_MILLISECONDS = 250
+$EVENT_LOG = 'System'
+# The second one is the name of the source where the provider is not registered by its manifest.
+$EVENT_PROVIDERS = 'Microsoft-Windows-RasSstp', 'RasSstp'
+$EVENT_LIMIT = 64
 $ERROR_SERVICE_REQUEST_TIMEOUT = 1053
 $ERROR_SERVICE_DATABASE_LOCKED = 1055
 $ERROR_SERVICE_ALREADY_RUNNING = 1056
@@ -73,6 +78,11 @@ function ConvertFrom-Hex {
 function Get-Field {
     param ($Dictionary, [string]$Name, $Default = $null)
     if ($Dictionary.ContainsKey($Name)) { $Dictionary[$Name] } else { $Default }
+}
+
+function ConvertTo-TimeText {
+    param ([DateTime]$Time)
+    $Time.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
 }
 
 # --- registry ---------------------------------------------------------------------------------------------------------
@@ -378,6 +388,41 @@ function Get-ProductFacet {
     }
 }
 
+# --- events -----------------------------------------------------------------------------------------------------------
+
+function Get-EventQuery {
+    param ([string]$Since)
+    $conditions = @('Provider[' + (@($EVENT_PROVIDERS | ForEach-Object { "@Name='$_'" }) -join ' or ') + ']')
+    if ($Since) {
+        $styles = [System.Globalization.DateTimeStyles]'AdjustToUniversal, AssumeUniversal'
+        $time = [DateTime]::Parse($Since, [System.Globalization.CultureInfo]::InvariantCulture, $styles)
+        $conditions += "TimeCreated[@SystemTime>='$(ConvertTo-TimeText $time)']"
+    }
+    $text = '*[System[' + ($conditions -join ' and ') + ']]'
+    $query = [System.Diagnostics.Eventing.Reader.EventLogQuery]::new($EVENT_LOG, [System.Diagnostics.Eventing.Reader.PathType]::LogName, $text)
+    $query.ReverseDirection = $true
+    $query
+}
+
+# The newest events of SSTP as XML. A log that cannot be read is no reason to know nothing of the host.
+function Get-EventFacet {
+    $records = New-Object -TypeName System.Collections.ArrayList
+    $problem = $null
+    try {
+        $reader = [System.Diagnostics.Eventing.Reader.EventLogReader]::new((Get-EventQuery $module.Params.events_since))
+        try {
+            while ($records.Count -lt $EVENT_LIMIT) {
+                $record = $reader.ReadEvent()
+                if ($null -eq $record) { break }
+                try { [void]$records.Add($record.ToXml()) } finally { $record.Dispose() }
+            }
+        }
+        finally { $reader.Dispose() }
+    }
+    catch { $problem = Get-ErrorFact $_ }
+    @{ records = $records; error = $problem }
+}
+
 # --- observe ----------------------------------------------------------------------------------------------------------
 
 # Win32 code and function of an error where it has them, whatever it is wrapped in.
@@ -420,6 +465,7 @@ function Get-Fact {
     if ($Facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
     if ($Facets -contains 'host') { $facts.host = Get-HostFacet }
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
+    if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts
 }
 
@@ -715,7 +761,15 @@ function Invoke-ChangeList {
     $failure = $null
     foreach ($change in $Changes) {
         $watch = [System.Diagnostics.Stopwatch]::StartNew()
-        $entry = @{ index = $done.Count; kind = [string](Get-Field $change 'kind'); changed = $false; skipped = $false; detail = $null; milliseconds = 0 }
+        $entry = @{
+            index = $done.Count
+            kind = [string](Get-Field $change 'kind')
+            time = ConvertTo-TimeText ([DateTime]::UtcNow)
+            changed = $false
+            skipped = $false
+            detail = $null
+            milliseconds = 0
+        }
         [void]$done.Add($entry)
         try {
             if (-not (Test-Guard $change $done)) { $entry.skipped = $true; continue }

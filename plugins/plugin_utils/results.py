@@ -12,7 +12,7 @@ from typing import Any
 from .guards import users_of
 from .inputs import Endpoint, pair
 from .names import MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, owner_of
-from .state import HostState, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
+from .state import HostState, LoggedEvent, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
 from .x509 import Certificate
 
 _START = {0: "boot", 1: "system", 2: "automatic", 3: "manual", 4: "disabled"}
@@ -36,9 +36,9 @@ def record_result(record: SslRecord) -> dict[str, Any]:
     }
 
 
-def stamp(moment: dt.datetime) -> str:
-    """ISO 8601, UTC."""
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+def stamp(moment: dt.datetime, timespec: str = "seconds") -> str:
+    """ISO 8601, UTC, cut off at seconds, or at what timespec names (as in datetime.isoformat)."""
+    return moment.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
 
 
 def certificate_result(certificate: Certificate) -> dict[str, Any]:
@@ -102,6 +102,11 @@ def hash_result(value: RegistryValue | None) -> str | None:
     if value.data is None:
         return f"({value.kind}, {value.length} characters)"
     return str(value.data) if value.kind == "binary" else f"({value.kind}) {value.data}"
+
+
+def event_result(event: LoggedEvent) -> dict[str, Any]:
+    """An event of RasSstp; its message is not told: it is in the language of the server."""
+    return {"id": event.id, "level": event.level, "time": stamp(event.time, "milliseconds"), "data": list(event.data)}
 
 
 def registry_result(state: HostState) -> dict[str, Any]:

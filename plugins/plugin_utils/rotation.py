@@ -14,9 +14,9 @@ from .guards import require_automatic_mode, require_fitness, require_ownership, 
 from .inputs import pair
 from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
 from .plan import to_start
-from .results import diff, predecessors_result, rotation_diff, server_result
+from .results import diff, event_result, predecessors_result, rotation_diff, server_result
 from .state import HostState, RegistryValue
-from .windows import Applied
+from .windows import Applied, explain
 from .x509 import Certificate
 
 
@@ -126,7 +126,10 @@ def snapshot(state: HostState) -> dict[str, Any]:
 
 
 def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None:
-    """What was seen after the switch, and how long each step took; None where nothing was done."""
+    """What was seen after the switch, and how each step went; None where nothing was done.
+
+    Of the events those since the services were last started: what came before is not about how the server is now.
+    """
     if applied is None:
         return None
     server = server_result(after)
@@ -136,5 +139,7 @@ def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None
         "registry": server["registry"],
         "served": server["served"],
         "services": server["services"],
-        "steps": [{name: step[name] for name in ("kind", "changed", "skipped", "milliseconds", "detail")} for step in applied.steps],
+        "steps": [{name: step[name] for name in ("kind", "time", "changed", "skipped", "milliseconds", "detail")} for step in applied.steps],
+        "events": [event_result(event) for event in after.events if applied.started is not None and event.time >= applied.started],
+        "events_error": None if after.events_error is None else f"The events could not be read: {explain(after.events_error)}.",
     }

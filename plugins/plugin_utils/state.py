@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import ipaddress
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +17,14 @@ from typing import Any
 from .inputs import Endpoint, pair
 from .names import SHA1_VALUE, SHA256_VALUE, SSTP_SERVICE
 from .x509 import Certificate, read_stored, signature_is_valid
+
+_EVENT_NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+# Windows writes up to nine digits of a second.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+# An event is at most 64 KB, and those of RasSstp carry a word or two.
+_LONGEST_XML = 1 << 18
+_LONGEST_TEXT = 1024
+_MOST_TEXTS = 32
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,16 @@ class Served:
 
 
 @dataclass(frozen=True)
+class LoggedEvent:
+    """An event of RasSstp: level 2 is an error, 3 a warning; time is the host's, UTC; data are the values that the message is made with."""
+
+    id: int
+    level: int
+    time: dt.datetime
+    data: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class HostState:
     """One observation."""
 
@@ -121,6 +141,9 @@ class HostState:
     listen_only: tuple[str, ...] = ()
     predecessors: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    # The newest first; an error as in Served. Both are empty where nobody asked for events.
+    events: tuple[LoggedEvent, ...] = ()
+    events_error: Mapping[str, Any] | None = None
 
     def record(self, endpoint: Endpoint) -> SslRecord | None:
         return next((r for r in self.records if r.endpoint == endpoint), None)
@@ -176,8 +199,12 @@ class HostState:
 
 
 def parse_time(text: str) -> dt.datetime:
-    """An ISO 8601 time in UTC as the back-end writes it."""
-    return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    """An ISO 8601 time in UTC as the back-end and the event log write it, to the microsecond. Raises ValueError."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time in UTC")
+    moment = dt.datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=dt.timezone.utc)
+    return moment.replace(microsecond=int((found[2] or "").ljust(6, "0")[:6]))
 
 
 def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> HostState:
@@ -186,6 +213,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
     http = facts.get("http") or {}
     sstp = facts.get("sstp") or {}
     product = facts.get("product") or {}
+    events, events_error = read_events(facts.get("events") or {})
     return HostState(
         state_id=state_id,
         port=ports[0],
@@ -199,6 +227,8 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         listen_only=tuple(http.get("listen_only") or ()),
         predecessors={n: str(v.data) for n, v in (_read_values(product.get("predecessors")) or {}).items()},
         interrupted=product.get("journal") is not None,
+        events=events,
+        events_error=events_error,
     )
 
 
@@ -261,3 +291,46 @@ def _read_service(fact: Mapping[str, Any]) -> Service:
 def _read_served(fact: Mapping[str, Any]) -> Served:
     certificate = read_stored(base64.b64decode(fact["raw"])) if fact.get("raw") else None
     return Served(Endpoint("ip", str(fact["address"]), int(fact["port"])), certificate, fact.get("error"))
+
+
+def read_events(fact: Mapping[str, Any]) -> tuple[tuple[LoggedEvent, ...], Mapping[str, Any] | None]:
+    """The facet events: what could be read, in the order of the host, and the error; that some records are no events is one, too."""
+    records = list(fact.get("records") or ())
+    events = tuple(event for record in records if (event := read_event(str(record))) is not None)
+    error = fact.get("error")
+    if error is None and len(events) < len(records):
+        error = {"function": None, "code": None, "message": f"{len(records) - len(events)} of {len(records)} records are no events"}
+    return events, error
+
+
+def read_event(xml: str) -> LoggedEvent | None:
+    """An event as Windows renders it (schema http://schemas.microsoft.com/win/2004/08/events/event); None for anything else."""
+    # Windows writes no DOCTYPE; one could have entities that grow without end.
+    if len(xml) > _LONGEST_XML or "<!doctype" in xml.lower():
+        return None
+    try:
+        root = ET.fromstring(xml)
+    except (ET.ParseError, ValueError):
+        return None
+    system = root.find(f"{_EVENT_NAMESPACE}System")
+    if root.tag != f"{_EVENT_NAMESPACE}Event" or system is None:
+        return None
+    created = system.find(f"{_EVENT_NAMESPACE}TimeCreated")
+    number, level = (_whole(system.findtext(_EVENT_NAMESPACE + name)) for name in ("EventID", "Level"))
+    try:
+        time = parse_time("" if created is None else created.get("SystemTime", ""))
+    except ValueError:
+        return None
+    return None if number is None or level is None else LoggedEvent(number, level, time, _event_data(root))
+
+
+def _whole(text: str | None) -> int | None:
+    stripped = (text or "").strip()
+    return int(stripped) if re.fullmatch(r"[0-9]{1,5}", stripped) else None
+
+
+def _event_data(root: ET.Element) -> tuple[str, ...]:
+    """The texts of EventData's or UserData's innermost elements."""
+    parts = [part for name in ("EventData", "UserData") for part in root.findall(_EVENT_NAMESPACE + name)]
+    texts = [(element.text or "").strip() for part in parts for element in part.iter() if len(element) == 0 and element is not part]
+    return tuple(text[:_LONGEST_TEXT] for text in texts[:_MOST_TEXTS])

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Change
+from .changes import Change, SetServices
 from .errors import ConflictError, SstpError
 from .names import HARDWARE_PROVIDERS
-from .state import HostState, read_state
+from .state import HostState, parse_time, read_state
 
 Call = Callable[[dict[str, Any]], dict[str, Any]]
+
+# What the back-end reads unless told; events are read only when they are asked for.
+DEFAULT_FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
 
 # Win32 and NTE codes in the words of what they mean here (domain facts 1.5 and 3).
 _CODES = {
@@ -36,13 +40,17 @@ _LOCKED = "Another run is changing this host at the moment, so nothing was touch
 
 @dataclass(frozen=True)
 class Scope:
-    """What an observation is about. facets None: all. prove: thumbprints whose keys must sign; prove_bound: those of the ports too."""
+    """What an observation is about. facets None: all but the events. prove: thumbprints whose keys must sign; prove_bound: those of the ports too.
+
+    events_since (ISO 8601, UTC): the events of RasSstp since then are read as well.
+    """
 
     ports: tuple[int, ...] = ()
     thumbprints: tuple[str, ...] = ()
     prove: tuple[str, ...] = ()
     prove_bound: bool = False
     facets: tuple[str, ...] | None = None
+    events_since: str | None = None
 
     def to_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -52,15 +60,22 @@ class Scope:
             "prove_bound": self.prove_bound,
             "untouched_providers": list(HARDWARE_PROVIDERS),
         }
+        if self.events_since is not None:
+            facets = DEFAULT_FACETS if self.facets is None else self.facets
+            return {**options, "facets": [*facets, "events"], "events_since": self.events_since}
         return options if self.facets is None else {**options, "facets": list(self.facets)}
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A transaction that went through: the state after it, and what each change took (milliseconds, detail)."""
+    """A transaction that went through: the state after it, and how each change went (time, milliseconds, detail).
+
+    started: when services were last started in it, by the host's clock; None where none were.
+    """
 
     state: HostState
     steps: tuple[Mapping[str, Any], ...]
+    started: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ class Backend:
             differences = "; ".join(differing(state, after, scope.thumbprints)) or "it cannot be told what"
             raise ConflictError(f"The host has changed since it was looked at ({differences}), so nothing was touched; run again.")
         _raise_unless_applied(result, changes)
-        return Applied(after, tuple(result["changes"]))
+        return Applied(after, tuple(result["changes"]), _last_start(changes, result["changes"]))
 
     def recover(self, scope: Scope) -> HostState:
         """Take back what an interrupted transaction has left half done."""
@@ -122,6 +137,13 @@ class Backend:
 
 def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
     return read_state(result["facts"], str(result["state_id"]), challenge)
+
+
+def _last_start(changes: Sequence[Change], steps: Sequence[Mapping[str, Any]]) -> dt.datetime | None:
+    """When the last step began that started services which did not run."""
+    starts = {index for index, change in enumerate(changes) if isinstance(change, SetServices) and change.state == "running"}
+    times = [parse_time(str(step["time"])) for step in steps if step["changed"] and step["index"] in starts]
+    return times[-1] if times else None
 
 
 def differing(before: HostState, after: HostState, thumbprints: Sequence[str]) -> list[str]:

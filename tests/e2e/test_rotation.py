@@ -67,6 +67,7 @@ def test_a_rotation_keeps_every_setting_and_moves_all_five_places(bare: Site) ->
     assert state["sstpsvc"]["SHA1CertificateHash"]["value"].upper() == site.new.thumbprint.upper()
     assert served(site) == {site.new.thumbprint.upper()}
     assert {item["thumbprint"] for item in done.one("rotate")["evidence"]["served"]} == {site.new.thumbprint.upper()}
+    assert (done.one("rotate")["evidence"]["events"], done.one("rotate")["evidence"]["events_error"]) == ([], None)
     assert {service["starts"] for service in state["services"].values()} == {2}
     assert judge.working(state) == []
     assert [item["thumbprint"].upper() for item in state["certificates"]["MY"]] == [site.new.thumbprint.upper()]

@@ -240,7 +240,7 @@ class Agent:
 
     def fault(self, function: str, code: int, *, skip: int = 0, times: int = 1, after: bool = False,
               endpoint: str | None = None) -> None:  # fmt: skip
-        """Let calls of an Http* function fail: after `skip` matching ones, `times` of them (0: for ever).
+        """Let calls of an Http* function, EvtQuery or EvtNext fail: after `skip` matching ones, `times` of them (0: for ever).
 
         after: the work is done, and the code given then.
         """

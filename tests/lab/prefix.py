@@ -36,6 +36,7 @@ USER_SETTINGS = r"""
 
 [Software\\Wine\\DllOverrides] 1
 "httpapi"="native"
+"wevtapi"="native"
 
 [Software\\Wine] 1
 "Version"="win10"
@@ -151,6 +152,7 @@ def _build_doubles(tool: Tools, folder: Path) -> None:
     library = folder / "libhttpapi.a"
     _compile(tool, folder / "httpapi.dll", ["httpapi.c"], "-shared", f"-Wl,--out-implib,{library}")
     _compile(tool, folder / "httpapi_old.dll", ["httpapi.c"], "-shared", "-DLAB_NO_UPDATE")
+    _compile(tool, folder / "wevtapi.dll", ["wevtapi.c", "wevtapi_lacking.c"], "-shared")
     _compile(tool, folder / "service.exe", ["service.c"], str(library))
     agent = sorted(path.name for path in SOURCES.glob("agent*.c"))
     _compile(tool, folder / "agent.exe", [*agent, "json.c"], str(library))
@@ -228,8 +230,9 @@ def clone(build: Path, target: Path, *, http_update: bool) -> None:
             shutil.copy2(prepared / path.name, path)
     system32, own = target / "drive_c/windows/system32", target / "drive_c/lab"
     own.mkdir()
-    (system32 / "httpapi.dll").unlink()
-    shutil.copy2(doubles / ("httpapi.dll" if http_update else "httpapi_old.dll"), system32 / "httpapi.dll")
+    for library, double in (("httpapi.dll", "httpapi.dll" if http_update else "httpapi_old.dll"), ("wevtapi.dll", "wevtapi.dll")):
+        (system32 / library).unlink()
+        shutil.copy2(doubles / double, system32 / library)
     for name in ("service.exe", "agent.exe"):
         shutil.copy2(doubles / name, own / name)
     (target / "drive_c/engine").symlink_to(engine_path().resolve().parent)

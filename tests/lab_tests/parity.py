@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ from lab import scenario as scenarios
 from lab.pki import Authority, Issued
 from lab.scenario import Scenario
 from lab.sim.host import SimHost
+from lab.sim.options import ALL_FACETS
 from scenario_driver import Driver, SstpError
 
 CHALLENGE = base64.b64encode(bytes(range(32))).decode()
-ORDERED = ("changes", "undone", "not_undone")
+# Before there were any hosts of the lab.
+SINCE = "2020-01-02T03:04:05Z"
+ORDERED = ("changes", "undone", "not_undone", "raised", "texts")
+EVENT = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -47,6 +52,9 @@ DEVIATIONS = (
     Deviation("*.facts.host.powershell", "the engine under Wine is PowerShell 7, a simulated host is a 5.1 unless told"),
     Deviation("*.facts.host.time", "time goes by"),
     Deviation("*.milliseconds", "time goes by"),
+    Deviation("*.changes.*.time", "time goes by"),
+    Deviation("*.facts.events.raised.*.time", "time goes by"),
+    Deviation("*.facts.events.raised.*.computer", "as the host's name"),
     Deviation("*.facts.product.predecessors.*.data", "a time"),
     Deviation("state.product.Predecessors*", "a time"),
     Deviation("*.facts.served.*.error.code", "under Wine the lab's listener accepts always, and then resets, which may come as an end of data"),
@@ -74,7 +82,10 @@ def recorded(scenario: Scenario, issued: dict[str, Issued], authority: Authority
         with suppress(SstpError):
             Driver(record).rotate(scenario, issued)
     candidate = issued[scenario.rotation.candidate].thumbprint.upper()
-    scope = {"thumbprints": [candidate], "prove": [candidate], "prove_bound": True, "challenge": CHALLENGE}
+    scope = {
+        "thumbprints": [candidate], "prove": [candidate], "prove_bound": True, "challenge": CHALLENGE,
+        "facets": list(ALL_FACETS), "events_since": SINCE,
+    }  # fmt: skip
     return [{"operation": "observe", **scope}, *({**_changing(call), **scope} for call in calls if call["operation"] == "apply")]
 
 
@@ -88,11 +99,32 @@ def answers(host: Any, call: Call, calls: list[dict[str, Any]]) -> dict[str, Any
     for number, options in enumerate(calls):
         imports = any(change["kind"] == "import_pfx" for change in options.get("changes", ()))
         answer = {name: value for name, value in call(options).items() if name != "invocation"}
+        if "events" in answer.get("facts", {}):
+            answer["facts"]["events"] = _events(answer["facts"]["events"])
         found[f"{number} {'import' if imports else options['operation']}"] = _plain(answer, _containers(answer.get("facts", {}).get("stores", {})))
     state = host.state()
     state["events"] = [int(text.split()[0]) for text in state["events"]]
     state["certificates"] = {name: content for name, content in state["certificates"].items() if content}
     return {**found, "state": _plain(state, _containers(state["certificates"]))}
+
+
+def _events(facet: Mapping[str, Any]) -> dict[str, Any]:
+    """The facet with its records parsed, still the newest first."""
+    return {"error": facet["error"], "raised": [_event(ET.fromstring(record)) for record in facet["records"]]}
+
+
+def _event(root: ET.Element) -> dict[str, Any]:
+    system = {element.tag.removeprefix(EVENT): element for element in root.findall(f"{EVENT}System/*")}
+    return {
+        "id": system["EventID"].text,
+        "provider": system["Provider"].get("Name"),
+        "level": system["Level"].text,
+        "channel": system["Channel"].text,
+        "number": system["EventRecordID"].text,
+        "time": system["TimeCreated"].get("SystemTime"),
+        "computer": system["Computer"].text,
+        "texts": [element.text for element in root.findall(f"{EVENT}EventData/*")],
+    }
 
 
 def _containers(stores: Mapping[str, Any]) -> dict[str, str]:

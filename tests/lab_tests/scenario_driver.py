@@ -20,6 +20,7 @@ if TESTS not in sys.path:
 import in_place  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import audit as audit_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.action import certificate as certificate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import restore as restore_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import rotate as rotate_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError  # noqa: E402
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend  # noqa: E402

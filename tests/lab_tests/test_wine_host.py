@@ -11,11 +11,15 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
+import module_call
 import pytest
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, read_events
 from lab import judge, pki
 from lab.agent import LAB, SSTPSVC, Record, WinError
 from lab.command import MARK, TERMINATED, WineCommand, split_command_line
@@ -152,6 +156,61 @@ def test_events(host: WineHost, issued: pki.Issued) -> None:
     agent.set_value(SSTPSVC, "SHA1CertificateHash", b"x" * 21)
     host.restart()
     assert [event.split()[0] for event in host.state()["events"][1:]] == ["24", "21", "18", "19"]
+
+
+READ_EVENTS = """
+$ErrorActionPreference = 'Stop'
+try {
+    $query = [System.Diagnostics.Eventing.Reader.EventLogQuery]::new('%s', [System.Diagnostics.Eventing.Reader.PathType]::LogName, "%s")
+    $reader = [System.Diagnostics.Eventing.Reader.EventLogReader]::new($query)
+    while ($null -ne ($event = $reader.ReadEvent())) { "$($event.Id) $($event.Level) $($event.ProviderName) $($event.LogName) $($event.RecordId)" }
+    'end'
+}
+catch { $_.Exception.InnerException.HResult -band 0xFFFF }
+"""
+
+
+def test_event_queries(host: WineHost) -> None:
+    """The properties of .NET's own, too; a query that the double does not understand is refused, not answered with nothing."""
+    host.agent.start("RemoteAccess")
+    logged, end = "21 2 Microsoft-Windows-RasSstp System 1", "end"
+    cases = {
+        ("System", "*"): [logged, end],
+        ("System", "*[System[Provider[@Name='RasSstp' or @Name='Microsoft-Windows-RasSstp']]]"): [logged, end],
+        ("System", "*[System[Provider[@Name='RasSstp']]]"): [end],
+        ("System", "*[System[TimeCreated[@SystemTime>='2020-01-02T03:04:05.678Z']]]"): [logged, end],
+        ("System", "*[System[TimeCreated[@SystemTime>='2099-01-02T03:04:05Z'] and Provider[@Name='Microsoft-Windows-RasSstp']]]"): [end],
+        ("System", "*[System[EventID=21]]"): ["15001"],
+        ("System", "*[System[Provider[@Name=Microsoft]]]"): ["15001"],
+        ("System", "*[System[TimeCreated[@SystemTime>='yesterday']]]"): ["15001"],
+        ("System", "*[System[Provider[@Name='RasSstp']]"): ["15001"],
+        ("Application", "*"): ["15007"],
+    }
+    script = "\n'--'\n".join(READ_EVENTS % case for case in cases)
+    code, output, errors = host.powershell(script)
+    assert (code, errors) == (0, "")
+    assert [part.split("\n") for part in output.replace("\r", "").strip().split("\n--\n")] == list(cases.values())
+
+
+def test_the_back_end_reads_events_by_id_and_time(host: WineHost) -> None:
+    def observe(since: str | None = None) -> tuple[tuple[LoggedEvent, ...], Mapping[str, Any] | None]:
+        return read_events(module_call.call(host, {"operation": "observe", "facets": ["events"], "events_since": since})["facts"]["events"])
+
+    begun = datetime.now(timezone.utc)
+    host.agent.start("RemoteAccess")
+    ((event,), error) = observe()
+    assert (event.id, event.level, event.data, error) == (21, 2, ("no record",), None)
+    assert begun <= event.time <= datetime.now(timezone.utc)
+    host.restart()
+    found, _ = observe(begun.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    assert [later.id for later in found] == [21, 21]
+    assert found[0].time > found[1].time == event.time, "the newest first"
+    assert observe((event.time + timedelta(milliseconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z"))[0] == found[:1]
+    host.agent.fault("EvtQuery", 5, times=0)
+    found, error = observe()
+    assert found == ()
+    assert error is not None
+    assert error["code"] == 5
 
 
 def test_events_of_administrator_mode(host: WineHost, issued: pki.Issued) -> None:

@@ -42,12 +42,14 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.tls import Served a
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code, Verdict
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
     HostState,
+    LoggedEvent,
     PrivateKey,
     RegistryValue,
     Served,
     Service,
     SslRecord,
     StoredCertificate,
+    parse_time,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight
@@ -399,6 +401,9 @@ def no_server_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(addresses, "probe", lambda target: OUTCOMES[target.depth])
 
 
+BEGUN = "2026-03-01T12:00:01.250Z"
+
+
 class OneHost(Backend):
     """Answers with one state before a change, and with another after it."""
 
@@ -413,8 +418,9 @@ class OneHost(Backend):
 
     def apply(self, scope: Any, state: HostState, changes: Any, secret: Any = None) -> Applied:
         assert state.records == self._before.records
-        step = {"index": 0, "kind": "set_ssl_record", "changed": True, "skipped": False, "milliseconds": 3, "detail": {"atomic": True}}
-        return Applied(self._after, tuple({**step, "index": index} for index, _change in enumerate(changes)))
+        step = {"kind": "set_ssl_record", "time": BEGUN, "changed": True, "skipped": False, "milliseconds": 3, "detail": {"atomic": True}}
+        after = replace(self._after, events=(LoggedEvent(24, 2, parse_time(BEGUN), ("a value",)),))
+        return Applied(after, tuple({**step, "index": index} for index, _change in enumerate(changes)), parse_time(BEGUN))
 
 
 def perform(name: str, options: Json, backend: Backend, *, check_mode: bool) -> Json:
@@ -507,7 +513,7 @@ def failing(**answer: Any) -> SstpError:
     """The error of a change that ends with this answer of the back-end."""
     error = {"function": None, "code": 5, "message": "no"}
     failure = {"index": 0, "kind": "delete_ssl_record", "error": error}
-    steps = [{"index": 0, "kind": "delete_ssl_record", "changed": True, "skipped": False, "milliseconds": 3, "detail": None}]
+    steps = [{"index": 0, "kind": "delete_ssl_record", "time": BEGUN, "changed": True, "skipped": False, "milliseconds": 3, "detail": None}]
     result = {"outcome": "failed", "changes": steps, "failure": failure, "undone": [], "not_undone": [], "error": error, "state_id": "1", **answer}
     with pytest.raises(SstpError) as caught:
         Backend(lambda options: result).apply(Scope(), BEFORE, [DeleteRecord(V4)])

@@ -35,45 +35,6 @@ static const struct family *family_of(ULONG id)
     return NULL;
 }
 
-/* --- faults ------------------------------------------------------------------------------------------------------- */
-
-static ULONG word(const WCHAR *text, const WCHAR *name, ULONG fallback)
-{
-    const WCHAR *found = wcsstr(text, name);
-
-    return found ? wcstoul(found + wcslen(name), NULL, 0) : fallback;
-}
-
-/* The code that this call shall fail with, or 0. Calls are counted for the machine, not for the process, in
- * Faults\Counts; after: the work is done first and the code given then. */
-static ULONG fault(const WCHAR *function, const WCHAR *endpoint, BOOL *after)
-{
-    WCHAR *text = (WCHAR *)lab_value(HKEY_LOCAL_MACHINE, LAB_FAULTS, function, NULL, NULL), *where;
-    ULONG code = 0, skip, times, count;
-
-    *after = FALSE;
-    if (!text) return 0;
-    where = wcsstr(text, L"endpoint=");
-    if (where) {
-        where += wcslen(L"endpoint=");
-        size_t length = wcscspn(where, L" ");
-        if (wcslen(endpoint) != length || wcsncmp(where, endpoint, length)) {
-            free(text);
-            return 0;
-        }
-    }
-    skip = word(text, L"skip=", 0);
-    times = word(text, L"times=", 1);
-    count = lab_dword(LAB_FAULTS L"\\Counts", function, 0) + 1;
-    lab_set(LAB_FAULTS L"\\Counts", function, REG_DWORD, &count, sizeof(count));
-    if (count > skip && (!times || count <= skip + times)) {
-        code = word(text, L"code=", 0);
-        *after = word(text, L"after=", 0) == 1;
-    }
-    free(text);
-    return code;
-}
-
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
 /* The name of a record's registry key from the KeyDesc of a SET or QUERY struct: "0.0.0.0:443", "host:443", "443". */
@@ -219,7 +180,7 @@ static ULONG write(enum verb verb, const WCHAR *function, HANDLE handle, ULONG i
     if (code) return code;
     mutex = CreateMutexW(NULL, FALSE, L"Global\\lab.httpapi");
     WaitForSingleObject(mutex, INFINITE);
-    injected = fault(function, endpoint, &after);
+    injected = lab_fault(function, endpoint, &after);
     code = injected && !after ? injected : perform(verb, family, endpoint, info);
     if (injected && after) code = injected;
     ReleaseMutex(mutex);
@@ -327,7 +288,7 @@ static ULONG nth(const struct family *family, ULONG token, WCHAR endpoint[ENDPOI
 EXPORT ULONG WINAPI HttpInitialize(HTTPAPI_VERSION version, ULONG flags, PVOID reserved)
 {
     BOOL after;
-    ULONG code = fault(L"HttpInitialize", L"", &after);
+    ULONG code = lab_fault(L"HttpInitialize", L"", &after);
 
     if (code) return code;
     if (reserved || !flags || (flags & ~3u)) return ERROR_INVALID_PARAMETER;
@@ -384,7 +345,7 @@ EXPORT ULONG WINAPI HttpQueryServiceConfiguration(HANDLE handle, HTTP_SERVICE_CO
     } else {
         code = ERROR_INVALID_PARAMETER;
     }
-    ULONG injected = fault(L"HttpQueryServiceConfiguration", endpoint, &after);
+    ULONG injected = lab_fault(L"HttpQueryServiceConfiguration", endpoint, &after);
     if (injected) return injected;
     return code ? code : answer(family, endpoint, output, room, needed);
 }

@@ -183,3 +183,38 @@ const WCHAR *lab_default_container(void)
     if (!name[0]) GetUserNameW(name, &size);
     return name;
 }
+
+static ULONG word(const WCHAR *text, const WCHAR *name, ULONG fallback)
+{
+    const WCHAR *found = wcsstr(text, name);
+
+    return found ? wcstoul(found + wcslen(name), NULL, 0) : fallback;
+}
+
+ULONG lab_fault(const WCHAR *function, const WCHAR *endpoint, BOOL *after)
+{
+    WCHAR *text = (WCHAR *)lab_value(HKEY_LOCAL_MACHINE, LAB_FAULTS, function, NULL, NULL), *where;
+    ULONG code = 0, skip, times, count;
+
+    *after = FALSE;
+    if (!text) return 0;
+    where = wcsstr(text, L"endpoint=");
+    if (where) {
+        where += wcslen(L"endpoint=");
+        size_t length = wcscspn(where, L" ");
+        if (wcslen(endpoint) != length || wcsncmp(where, endpoint, length)) {
+            free(text);
+            return 0;
+        }
+    }
+    skip = word(text, L"skip=", 0);
+    times = word(text, L"times=", 1);
+    count = lab_dword(LAB_FAULTS L"\\Counts", function, 0) + 1;
+    lab_set(LAB_FAULTS L"\\Counts", function, REG_DWORD, &count, sizeof(count));
+    if (count > skip && (!times || count <= skip + times)) {
+        code = word(text, L"code=", 0);
+        *after = word(text, L"after=", 0) == 1;
+    }
+    free(text);
+    return code;
+}

@@ -2,7 +2,7 @@
  * GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the three doubles (httpapi.dll, the services, the agent) share: where things are kept, and small helpers
+ * What the doubles (httpapi.dll, wevtapi.dll, the services, the agent) share: where things are kept, and small helpers
  * around the registry, the certificate stores and endpoint texts. */
 #ifndef LAB_H
 #define LAB_H
@@ -23,6 +23,8 @@
 #define LAB_FAULTS LAB_ROOT L"\\Faults"
 #define LAB_SWITCHES LAB_ROOT L"\\Services"
 #define LAB_EVENTS LAB_ROOT L"\\Events"
+/* The same names with the time of each event (REG_QWORD, a FILETIME). */
+#define LAB_EVENT_TIMES LAB_EVENTS L"\\Times"
 #define LAB_STARTS LAB_ROOT L"\\Starts"
 #define SSTP_PARAMETERS L"SYSTEM\\CurrentControlSet\\Services\\SstpSvc\\Parameters"
 #define HTTP_PARAMETERS L"SYSTEM\\CurrentControlSet\\Services\\HTTP\\Parameters"
@@ -57,6 +59,10 @@ DWORD lab_dword(const WCHAR *path, const WCHAR *name, DWORD fallback);
 LSTATUS lab_set(const WCHAR *path, const WCHAR *name, DWORD type, const void *data, DWORD size);
 /* A value as it is; NULL when absent. The caller frees. Two zero characters follow the data. */
 BYTE *lab_value(HKEY root, const WCHAR *path, const WCHAR *name, DWORD *type, DWORD *size);
+
+/* The code that this call shall fail with, or 0. Calls are counted for the machine, not for the process, in
+ * Faults\Counts; after: the work is done first and the code given then. */
+ULONG lab_fault(const WCHAR *function, const WCHAR *endpoint, BOOL *after);
 
 /* "0.0.0.0:443", "[::]:443"; FALSE for a family that is neither IPv4 nor IPv6. */
 BOOL lab_endpoint(const SOCKADDR *address, WCHAR text[ENDPOINT_CHARS]);

@@ -105,12 +105,15 @@ static void event(DWORD id, const WCHAR *detail)
 {
     WCHAR name[16], text[512];
     DWORD count = 0;
+    FILETIME now;
     HKEY key;
 
+    GetSystemTimeAsFileTime(&now);
     if (RegCreateKeyExW(HKEY_LOCAL_MACHINE, LAB_EVENTS, 0, NULL, 0, KEY_ALL_ACCESS, NULL, &key, NULL)) return;
     RegQueryInfoKeyW(key, NULL, NULL, NULL, NULL, NULL, NULL, &count, NULL, NULL, NULL, NULL);
     _snwprintf(name, ARRAYSIZE(name), L"%06lu", count + 1);
     _snwprintf(text, ARRAYSIZE(text), L"%lu %ls", id, detail);
+    lab_set(LAB_EVENT_TIMES, name, REG_QWORD, &now, sizeof(now));
     RegSetValueExW(key, name, 0, REG_SZ, (BYTE *)text, (DWORD)((wcslen(text) + 1) * sizeof(WCHAR)));
     RegCloseKey(key);
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.sim.changes import Changes
 from lab.sim.errors import WindowsError
+from lab.sim.event_log import time_text
 from lab.sim.facts import JOURNAL, Observer, Options, held
 from lab.sim.http_sys import UNUSABLE
 from lab.sim.machine import Machine
@@ -88,12 +89,12 @@ class Backend:
 
     def _run_list(self) -> dict[str, Any] | None:
         for index, change in enumerate(self._options["changes"]):
+            begun = self._machine.clock.now()
             entry: dict[str, Any] = {
-                "index": index, "kind": str(change.get("kind") or ""), "changed": False, "skipped": False, "detail": None,
-                "milliseconds": 0,
+                "index": index, "kind": str(change.get("kind") or ""), "time": time_text(self._machine.clock.date()),
+                "changed": False, "skipped": False, "detail": None, "milliseconds": 0,
             }  # fmt: skip
             self.result["changes"].append(entry)
-            begun = self._machine.clock.now()
             try:
                 self._run_change(change, entry)
             except (WindowsError, KeyError) as problem:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab.sim.errors import WindowsError
+from lab.sim.event_log import events_facet
 from lab.sim.http_sys import FAMILIES, HttpConfiguration
 from lab.sim.machine import Machine
 from lab.sim.records import Fields, text, told
@@ -77,6 +78,8 @@ class Observer:
             facts["host"] = self._host()
         if held(facets, "product"):
             facts["product"] = {"predecessors": self._key(PRODUCT + r"\Predecessors"), "journal": self._key(JOURNAL)}
+        if held(facets, "events"):
+            facts["events"] = events_facet(machine, self._options["events_since"])
         machine.clock.settle()
         return facts
 

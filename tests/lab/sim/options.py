@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
+ALL_FACETS = ("events", *FACETS)
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 TRUE = ("y", "yes", "on", "1", "true", "t", "1.0")
 FALSE = ("n", "no", "off", "0", "false", "f", "0.0")
@@ -30,7 +31,7 @@ class Option:
 
 SPEC: dict[str, Option] = {
     "operation": Option(required=True, choices=("observe", "apply")),
-    "facets": Option("list", "str", list(FACETS), FACETS),
+    "facets": Option("list", "str", list(FACETS), ALL_FACETS),
     "ports": Option("list", "int", []),
     "thumbprints": Option("list", "str", []),
     "prove": Option("list", "str", []),
@@ -38,6 +39,7 @@ SPEC: dict[str, Option] = {
     "challenge": Option(default=""),
     "untouched_providers": Option("list", "str", []),
     "served_timeout": Option("int", default=5),
+    "events_since": Option(),
     "expect": Option(),
     "changes": Option("list", "dict", []),
     "undo_on_failure": Option("bool", default=True),

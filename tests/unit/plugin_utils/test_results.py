@@ -17,6 +17,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import (
     certificate_result,
     diff,
+    event_result,
     hash_result,
     predecessor,
     record_result,
@@ -25,8 +26,8 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.results import (
     stamp,
     stored_result,
 )
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, rotation_result, snapshot
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, read_state
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import evidence, predict, rotation_result, snapshot
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, RegistryValue, read_state
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import read_stored
 from certificate_factory import NOW
@@ -34,7 +35,7 @@ from host_factory import IIS_APP_ID, V4, bound_to, good_key, healthy, record, st
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-STEP = {"index": 0, "kind": "await", "changed": False, "skipped": True, "milliseconds": 7, "detail": None}
+STEP = {"index": 0, "kind": "await", "time": "2026-03-01T12:00:01.250Z", "changed": False, "skipped": True, "milliseconds": 7, "detail": None}
 
 
 def test_a_record_is_shown_whole():
@@ -189,11 +190,41 @@ def test_nothing_to_do_is_no_change():
 
 
 def test_evidence_is_what_was_seen_and_how_long_it_took():
-    evidence = results()["run"]["evidence"]
-    assert [b["certificate_hash"] for b in evidence["bindings"]] == [NEW.thumbprint, NEW.thumbprint]
-    assert evidence["registry"] == {"sha256": NEW.sha256, "sha1": NEW.thumbprint}
-    assert evidence["steps"] == [{"kind": "await", "changed": False, "skipped": True, "milliseconds": 7, "detail": None}]
-    assert ISO.fullmatch(evidence["time"])
+    shown = results()["run"]["evidence"]
+    assert [b["certificate_hash"] for b in shown["bindings"]] == [NEW.thumbprint, NEW.thumbprint]
+    assert shown["registry"] == {"sha256": NEW.sha256, "sha1": NEW.thumbprint}
+    assert shown["steps"] == [{name: value for name, value in STEP.items() if name != "index"}]
+    assert ISO.fullmatch(shown["time"])
+
+
+STARTED = dt.datetime(2026, 3, 1, 12, 0, 5, 250_000, tzinfo=dt.timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("started", "shown"),
+    [(STARTED, [24, 21]), (STARTED + dt.timedelta(seconds=1), [24]), (STARTED + dt.timedelta(seconds=2), []), (None, [])],
+)
+def test_evidence_has_the_events_since_the_services_were_last_started(started, shown):
+    events = [LoggedEvent(number, 2, STARTED + dt.timedelta(seconds=late), ("x",)) for number, late in ((24, 1), (21, 0), (18, -1))]
+    after = dataclasses.replace(bound_to(NEW), events=tuple(events))
+    found = evidence(after, Applied(after, (STEP,), started))
+    assert [event["id"] for event in found["events"]] == shown
+    assert found["events_error"] is None
+
+
+def test_an_event_is_shown():
+    event = LoggedEvent(21, 2, STARTED + dt.timedelta(microseconds=999), ("no record",))
+    assert event_result(event) == {"id": 21, "level": 2, "time": "2026-03-01T12:00:05.250Z", "data": ["no record"]}
+
+
+def test_evidence_says_why_there_are_no_events():
+    error = {"function": None, "code": 5, "message": "Attempted to perform an unauthorized operation."}
+    after = dataclasses.replace(bound_to(NEW), events_error=error)
+    found = evidence(after, Applied(after, (STEP,), STARTED))
+    assert (found["events"], found["events_error"]) == (
+        [],
+        "The events could not be read: access is denied; the connection's account must be an elevated administrator [code 5].",
+    )
 
 
 def test_every_result_is_json():

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, parse_endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, SslRecord, parse_time, read_state
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, RegistryValue, SslRecord, parse_time, read_event, read_state
 from host_factory import (
     CHALLENGE,
     KSP,
@@ -254,6 +254,117 @@ def test_build(build, expected):
 
 def test_time_is_utc():
     assert parse_time("2026-02-03T04:05:06Z") == dt.datetime(2026, 2, 3, 4, 5, 6, tzinfo=dt.timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "microsecond"), [("", 0), (".5", 500_000), (".250", 250_000), (".1234567", 123_456), (".123456700", 123_456)]
+)  # fmt: skip
+def test_a_time_has_as_many_digits_as_windows_writes(fraction, microsecond):
+    assert parse_time(f"2026-02-03T04:05:06{fraction}Z").microsecond == microsecond
+
+
+@pytest.mark.parametrize("text", ["", "2026-02-03T04:05:06", "2026-02-03 04:05:06Z", "2026-13-03T04:05:06Z", "2026-02-03T04:05:06+01:00"])
+def test_what_is_no_time_in_utc(text):
+    with pytest.raises(ValueError, match="time"):
+        parse_time(text)
+
+
+# --- events ---
+
+NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
+TIME = "2026-03-01T11:59:58.1234567Z"
+
+
+def event_xml(number="21", level="<Level>2</Level>", data="<EventData><Data>no record</Data></EventData>", time=TIME, namespace=NAMESPACE):
+    return (
+        f"<Event xmlns='{namespace}'><System><Provider Name='Microsoft-Windows-RasSstp' Guid='{{6c260f2c-049a-43d8-bf4d-d350a4e6611a}}'/>"
+        f"<EventID Qualifiers='0'>{number}</EventID>{level}<TimeCreated SystemTime='{time}'/><Channel>System</Channel></System>{data}</Event>"
+    )
+
+
+EVENT = LoggedEvent(21, 2, dt.datetime(2026, 3, 1, 11, 59, 58, 123_456, tzinfo=dt.timezone.utc), ("no record",))
+USER_DATA = "<UserData><Problem xmlns='urn:x'><Code>1312</Code><Where>[::]:443</Where></Problem></UserData>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "event"),
+    [
+        (event_xml(), EVENT),
+        (event_xml().replace("'", '"'), EVENT),
+        ("<?xml version='1.0' encoding='utf-16'?>" + event_xml(), EVENT),
+        (event_xml("24", "<Level>3</Level>"), dataclasses.replace(EVENT, id=24, level=3)),
+        (event_xml(data=""), dataclasses.replace(EVENT, data=())),
+        (event_xml(data="<EventData/>"), dataclasses.replace(EVENT, data=())),
+        (event_xml(data="<EventData><Data Name='a'>1</Data><Data/><Binary>FF</Binary></EventData>"), dataclasses.replace(EVENT, data=("1", "", "FF"))),
+        (event_xml(data=USER_DATA), dataclasses.replace(EVENT, data=("1312", "[::]:443"))),
+        (event_xml(data="<EventData><Data>&lt;!DOCTYPE&gt;</Data></EventData>"), dataclasses.replace(EVENT, data=("<!DOCTYPE>",))),
+        (event_xml(data="<EventData><Data>Schlüssel 密钥</Data></EventData>"), dataclasses.replace(EVENT, data=("Schlüssel 密钥",))),
+        (event_xml(data=f"<EventData><Data>{'x' * 5000}</Data></EventData>"), dataclasses.replace(EVENT, data=("x" * 1024,))),
+        (event_xml(data=f"<EventData>{'<a>' * 30_000}x{'</a>' * 30_000}</EventData>"), dataclasses.replace(EVENT, data=("x",))),
+        (event_xml(data=f"<EventData>{'<Data>x</Data>' * 100}</EventData>"), dataclasses.replace(EVENT, data=("x",) * 32)),
+    ],
+)
+def test_an_event_is_read_by_its_fields(xml, event):
+    assert read_event(xml) == event
+
+
+GROWING = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>"
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "",
+        "no XML",
+        event_xml()[:-1],
+        event_xml() + "<more/>",
+        GROWING + event_xml(data="<EventData><Data>&b;</Data></EventData>"),
+        f"<!doctype x>{event_xml()}",
+        event_xml(data="<EventData><Data>&unknown;</Data></EventData>"),
+        event_xml(data="<EventData><Data>\x00</Data></EventData>"),
+        event_xml(data="<EventData><Data>\ud800</Data></EventData>"),
+        event_xml(data=f"<EventData><Data>{'x' * (1 << 18)}</Data></EventData>"),
+        event_xml(namespace="urn:another"),
+        event_xml().replace("Event>", "Other>").replace("<Event ", "<Other "),
+        "<Event/>",
+        f"<Event xmlns='{NAMESPACE}'><EventID>21</EventID></Event>",
+        event_xml(""),
+        event_xml("-1"),
+        event_xml("٢١"),
+        event_xml("123456"),
+        event_xml("0x15"),
+        event_xml(level=""),
+        event_xml(level="<Level>high</Level>"),
+        event_xml(time=""),
+        event_xml(time="yesterday"),
+        event_xml(time="2026-02-30T00:00:00Z"),
+        event_xml().replace("<TimeCreated", "<Created"),
+    ],
+)  # fmt: skip
+def test_what_is_no_event_is_left_out(xml):
+    assert read_event(xml) is None
+
+
+def test_events_stay_in_the_order_of_the_host():
+    facts = {**healthy_facts(), "events": {"records": [event_xml(), event_xml("24")], "error": None}}
+    assert [event.id for event in read(facts).events] == [21, 24]
+    assert read(facts).events_error is None
+
+
+def test_that_records_are_no_events_is_told():
+    state = read({**healthy_facts(), "events": {"records": [event_xml(), "no XML", GROWING], "error": None}})
+    assert state.events == (EVENT,)
+    assert state.events_error == {"function": None, "code": None, "message": "2 of 3 records are no events"}
+
+
+def test_a_log_that_cannot_be_read_has_an_error():
+    error = {"function": None, "code": 5, "message": "no"}
+    state = read({**healthy_facts(), "events": {"records": [], "error": error}})
+    assert (state.events, state.events_error) == ((), error)
+
+
+def test_nobody_asked_for_events():
+    assert (healthy().events, healthy().events_error) == ((), None)
 
 
 # --- looking things up ---

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 
 import certificate_factory
 import pytest
@@ -38,7 +39,7 @@ NEW = certificate_factory.new()
 SNI = Endpoint("sni", "0.0.0.0", 443, "vpn.example.com")
 SCOPE = Scope(ports=(443,), thumbprints=(NEW.thumbprint,), prove=(NEW.thumbprint,), prove_bound=True)
 CHANGES = (DeleteRecord(V4), DeleteRecord(V6), SetServices(("SstpSvc",), "running", 120))
-STEPS = [{"index": 0, "kind": "delete_ssl_record", "changed": True, "skipped": False, "milliseconds": 3, "detail": None}]
+STEPS = [{"index": 0, "kind": "delete_ssl_record", "time": "2026-03-01T12:00:01.250Z", "changed": True, "skipped": False, "milliseconds": 3, "detail": None}]
 DENIED = {"function": "HttpDeleteServiceConfiguration", "code": 5, "message": "Access is denied"}
 
 
@@ -94,6 +95,24 @@ def test_observe_asks_for_some_facets_only():
     script = Script(seen())
     Backend(script).observe(Scope(facets=("host", "http")))
     assert script.calls[0]["facets"] == ["host", "http"]
+
+
+@pytest.mark.parametrize(
+    ("facets", "asked"),
+    [
+        (None, ["host", "http", "product", "served", "services", "sstp", "stores", "events"]),
+        (("host",), ["host", "events"]),
+    ],
+)
+def test_observe_asks_for_events_since_a_time_beside_the_rest(facets, asked):
+    script = Script(seen())
+    Backend(script).observe(Scope(facets=facets, events_since="2026-03-01T12:00:00Z"))
+    assert script.calls[0]["facets"] == asked
+    assert script.calls[0]["events_since"] == "2026-03-01T12:00:00Z"
+
+
+def test_nobody_is_asked_for_events_unless_it_is_said_since_when():
+    assert Scope().to_options().keys() == {"ports", "thumbprints", "prove", "prove_bound", "untouched_providers"}
 
 
 def test_keys_are_asked_to_sign_the_challenge_of_this_call():
@@ -393,3 +412,32 @@ def test_recover_on_a_locked_host():
 )
 def test_explain(error, words):
     assert explain(error).endswith(words)
+
+
+# --- when services were last started ---
+
+
+def begun(index, second, *, changed=True):
+    return {**STEPS[0], "index": index, "kind": "services", "time": f"2026-03-01T12:00:0{second}.250Z", "changed": changed}
+
+
+UP, DOWN = (SetServices(("SstpSvc",), state, 120) for state in ("running", "stopped"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "second"),
+    [
+        ((DOWN, UP), [begun(0, 1), begun(1, 2)], 2),
+        ((DOWN, UP, DOWN, UP), [begun(0, 1), begun(1, 2), begun(2, 3), begun(3, 4)], 4),
+        ((DOWN, UP, DOWN, UP), [begun(0, 1), begun(1, 2), begun(2, 3, changed=False), begun(3, 4, changed=False)], 2),
+        ((UP, DOWN), [begun(0, 1), begun(1, 2)], 1),
+        ((DOWN, UP), [begun(0, 1), begun(1, 2, changed=False)], None),
+        ((DOWN,), [begun(0, 1)], None),
+        ((DeleteRecord(V4),), STEPS, None),
+    ],
+    ids=["once", "twice", "skipped the second time", "stopped again", "ran already", "only stopped", "no services"],
+)
+def test_when_services_were_last_started(changes, steps, second):
+    done = Backend(Script(applied("applied", changes=steps))).apply(SCOPE, healthy(), changes)
+    started = None if second is None else dt.datetime(2026, 3, 1, 12, 0, second, 250_000, tzinfo=dt.timezone.utc)
+    assert done.started == started
