@@ -73,7 +73,7 @@ def inquiry_result(inquiry: Inquiry, probed: Probed) -> dict[str, Any]:
     """What rras.sstp.probe returns, but for failed and msg; the same keys whatever came of it."""
     sights = [sight_of(target, outcome) for target, outcome in probed]
     blamed = wrong(sights, inquiry.before)
-    found = proof(sights, inquiry.evidence, blamed)
+    found = proof(sights, inquiry.evidence, inquiry.before)
     return {
         **probe_result(*probed[_representative(sights)]),
         "addresses": [sight.to_result() for sight in sights],

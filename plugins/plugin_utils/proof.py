@@ -90,13 +90,13 @@ def _passed(sight: Sight, stage: Stage) -> bool:
     return _ORDER.index(stage) < _ORDER.index(sight.verdict.stage)
 
 
-def proof(sights: Sequence[Sight], evidence: Evidence, blamed: Sequence[Verdict] = ()) -> Proof:
-    """The best that the sights prove; blamed: what is wrong.
+def proof(sights: Sequence[Sight], evidence: Evidence, before: Sequence[Sight] | None = None) -> Proof:
+    """The best that the sights prove.
 
     On a server that takes EAP only, or without a login, nothing exercises the crypto binding. The proof is then that both sides of its comparison are
     equal, the certificate on the wire and the hash in the registry, and that SstpSvc has not complained since its start (domain facts 7.6).
     """
-    if blamed:
+    if blamed := wrong(sights, before):
         return Proof("nothing", blamed[0].sentence)
     reached = [sight for sight in sights if sight.reached]
     if not reached:
@@ -104,14 +104,15 @@ def proof(sights: Sequence[Sight], evidence: Evidence, blamed: Sequence[Verdict]
     if any(sight.crypto_binding == "accepted" for sight in reached):
         return Proof("login", "A login went through, and the server took the crypto binding with the certificate that it serves.")
     missing = _missing(reached, evidence)
-    why = _why_no_login(reached)
+    why = _why_no_login((*reached, *(before or ())))
     if missing:
         return Proof("nothing", f"{why} {missing}")
     return Proof("certificate", f"{why} But clients are shown the certificate whose SHA-256 SstpSvc holds, and RasSstp has logged no error since the start.")
 
 
-def _why_no_login(reached: Sequence[Sight]) -> str:
-    tried = next((sight.verdict.sentence for sight in reached if sight.depth is Depth.LOGIN and not sight.verdict.ok), None)
+def _why_no_login(looks: Sequence[Sight]) -> str:
+    """looks: those of now, then the earlier ones, as a login that was refused is not tried again."""
+    tried = next((sight.verdict.sentence for sight in looks if sight.depth is Depth.LOGIN and not sight.verdict.ok), None)
     return "The crypto binding was not exercised" + (f": {tried}" if tried else ", as no login was asked for.")
 
 

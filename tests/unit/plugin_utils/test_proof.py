@@ -136,6 +136,11 @@ def test_without_a_login_both_hashes_and_the_log_prove_it(sight, words):
     assert proof([sight], Evidence(OURS, (event(5, 4),))).by == "certificate"
 
 
+def test_a_login_that_was_refused_before_says_why_there_was_none():
+    found = proof([well(Depth.SSTP)], KNOWN, [met(Code.AUTHENTICATION_FAILED)])
+    assert found.sentence.startswith("The crypto binding was not exercised: It is authentication_failed.")
+
+
 @pytest.mark.parametrize(
     ("sights", "evidence", "words"),
     [
@@ -160,5 +165,5 @@ def test_an_address_that_the_controller_cannot_reach_takes_nothing_away():
 
 
 def test_what_is_blamed_goes_before_every_proof():
-    found = proof([well()], KNOWN, [verdict(Code.WRONG_NAME)])
+    found = proof([met(Code.WRONG_NAME)], KNOWN, [well()])
     assert (found.by, found.sentence) == ("nothing", "It is wrong_name.")
