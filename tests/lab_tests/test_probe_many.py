@@ -92,7 +92,7 @@ def test_a_login_is_tried_once_at_each(servers: list[SimHost], ca: str, capsys: 
     code, lines, last = run(capsys, *names(servers), "--ca-path", ca, "--depth", "login", "--user", "probe")
     assert (code, last) == (3, "2 of 3 are well")
     assert [lines[name][:2] for name in names(servers)] == [["ok", "network"], ["authentication_failed", "login"], ["ok", "network"]]
-    assert [len(host.listener.await_calls(1)) for host in servers if host.listener] == [1, 1, 1]
+    assert [[call.user for call in host.listener.await_calls(2)] for host in servers if host.listener] == [["", "probe"]] * 3
 
 
 def test_one_host_may_have_a_port_too_and_shows_its_stages(servers: list[SimHost], ca: str, capsys: pytest.CaptureFixture[str]) -> None:

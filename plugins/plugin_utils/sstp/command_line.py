@@ -31,7 +31,7 @@ _CODE_WIDTH = max(len(code.value) for code in Code)
 _DESCRIPTION = "Speak to an SSTP server as a client does, and say where it ends and why. Nothing is changed on the server."
 _EPILOGUE = f"""\
 The password of a login is asked for, or taken from the environment variable {PASSWORD_VARIABLE}. A login is tried once
-at each host: with several of them, a wrong password may lock the account.
+at each host; with several hosts at one of them first, and where that refuses it, at no other.
 
 Several hosts are probed at the same time: a line for each as it ends, then how many are well. The exit code is the worst of theirs.
 

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import parallel
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import Outcome, Target
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import Stage
+from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.mschapv2 import Credentials
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.parallel import MOST_WORKERS, WORKERS, probe_all
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code, Verdict
 
@@ -125,3 +128,62 @@ def test_a_mistake_in_the_probe_itself_is_not_hidden(script):
     script(probe)
     with pytest.raises(ZeroDivisionError):
         probe_all(targets(3))
+
+
+LOGINS = [replace(target, depth=Depth.LOGIN, credentials=Credentials("probe", "secret")) for target in targets(5)]
+
+
+class Servers:
+    """What each server answers to a look without a login, and to a login; what they were asked for."""
+
+    def __init__(self, looks: dict[int, Code], logins: dict[int, Code]) -> None:
+        self.asked: list[tuple[int, Depth]] = []
+        self._answers = {Depth.SSTP: (looks, Stage.SSTP), Depth.LOGIN: (logins, Stage.LOGIN)}
+        self._lock = threading.Lock()
+
+    def probe(self, target: Target) -> Outcome:
+        number = int(target.host[3])
+        with self._lock:
+            self.asked.append((number, target.depth))
+        codes, stage = self._answers[target.depth]
+        return Outcome(Verdict(codes.get(number, Code.OK), stage, "A sentence."))
+
+    def ask(self, script) -> dict[int, Code]:
+        script(self.probe)
+        told: list[Target] = []
+        found = probe_all(LOGINS, ended=lambda target, result: told.append(target))
+        assert sorted(target.host for target in told) == [target.host for target, _ in found] == [target.host for target in LOGINS]
+        return {int(target.host[3]): result.verdict.code for target, result in found}
+
+    @property
+    def logins(self) -> list[int]:
+        return [number for number, depth in self.asked if depth is Depth.LOGIN]
+
+
+def test_a_login_that_is_refused_at_one_server_is_tried_at_no_other(script):
+    servers = Servers({0: Code.REFUSED}, dict.fromkeys(range(5), Code.AUTHENTICATION_FAILED))
+    found = servers.ask(script)
+    assert servers.logins == [1]
+    assert found == {0: Code.REFUSED, **dict.fromkeys(range(1, 5), Code.AUTHENTICATION_FAILED)}
+
+
+def test_a_login_that_is_good_is_tried_once_at_each(script):
+    servers = Servers({}, {3: Code.CRYPTO_BINDING_REFUSED})
+    found = servers.ask(script)
+    assert servers.logins[0] == 0
+    assert sorted(servers.logins) == [0, 1, 2, 3, 4]
+    assert found == {**dict.fromkeys(range(5), Code.OK), 3: Code.CRYPTO_BINDING_REFUSED}
+
+
+def test_a_server_that_does_not_ask_for_the_password_says_nothing_of_it(script):
+    servers = Servers({}, {0: Code.EAP_ONLY, 1: Code.TIMED_OUT, 2: Code.AUTHENTICATION_FAILED})
+    found = servers.ask(script)
+    assert servers.logins == [0, 1, 2]
+    assert found == {0: Code.EAP_ONLY, 1: Code.TIMED_OUT, **dict.fromkeys((2, 3, 4), Code.AUTHENTICATION_FAILED)}
+
+
+def test_a_single_login_is_made_at_once(script):
+    servers = Servers({}, {})
+    script(servers.probe)
+    probe_all([LOGINS[0], *targets(2)])
+    assert sorted(servers.asked) == [(0, Depth.LOGIN), (0, Depth.SSTP), (1, Depth.SSTP)]
