@@ -395,7 +395,10 @@ function Get-EventQuery {
     $conditions = @('Provider[' + (@($EVENT_PROVIDERS | ForEach-Object { "@Name='$_'" }) -join ' or ') + ']')
     if ($Since) {
         $styles = [System.Globalization.DateTimeStyles]'AdjustToUniversal, AssumeUniversal'
-        $time = [DateTime]::Parse($Since, [System.Globalization.CultureInfo]::InvariantCulture, $styles)
+        # With PowerShell 7 under an older core a time in JSON becomes a DateTime, which Ansible.Basic writes as the host's language has it.
+        $culture = [System.Globalization.CultureInfo]::CurrentCulture
+        if ($Since -match '^\d{4}-\d\d-\d\dT') { $culture = [System.Globalization.CultureInfo]::InvariantCulture }
+        $time = [DateTime]::Parse($Since, $culture, $styles)
         $conditions += "TimeCreated[@SystemTime>='$(ConvertTo-TimeText $time)']"
     }
     $text = '*[System[' + ($conditions -join ' and ') + ']]'

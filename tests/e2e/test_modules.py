@@ -86,6 +86,7 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     run = site.controller.playbook("rras.sstp.selftest", variables=variables).succeeded()
     assert site.host.digest() == before
     facts = json.loads((site.controller.folder / "selftest-vpn01.json").read_text())["facts"]
+    assert (facts["event_log_is_read"], facts["event_log_error"]) == (True, "")
     assert facts["rsa_key_signs"]["state"] == "proven", run.output
     assert isinstance(facts["ecdsa_key_signs"], str)
     assert facts["record_is_given_back_as_set"] is True
