@@ -96,7 +96,9 @@ def crypto_binding(outcome: Outcome) -> str:
 
 
 def verdict_result(verdict: Verdict) -> dict[str, Any]:
-    return {"code": verdict.code.value, "stage": verdict.stage.value, "sentence": verdict.sentence, "detail": verdict.detail}
+    # ansible-core warns of a number that is a member of an enumeration.
+    detail = None if verdict.detail is None else int(verdict.detail)
+    return {"code": verdict.code.value, "stage": verdict.stage.value, "sentence": verdict.sentence, "detail": detail}
 
 
 def read_sights(result: Mapping[str, Any]) -> tuple[Sight, ...]:

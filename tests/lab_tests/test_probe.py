@@ -355,7 +355,7 @@ def _silent(ca: str, stage: Any) -> tuple[dict[str, Any], list[CallRecord]]:
 
 
 def test_the_timeout_of_all_ends_a_slow_server(site: Site) -> None:
-    result = site.probe(settings=Settings(slow_at="http", seconds_per_byte=0.05), timeout=1)
+    result = site.probe(settings=Settings(slow_at="http", seconds_per_byte=1.0), timeout=2)
     assert told(result) == ("timed_out", "http", None)
 
 
