@@ -426,8 +426,9 @@ addresses:
 wrong:
   description:
     - What the server or its certificate is to blame for, at any of the addresses.
-    - A name that the certificate is not for, roots that the controller does not trust, a port that refuses, and a URL that is not there count only
-      where O(before) shows that they were right. A refused login, no free port, and a way that is barred never do.
+    - A name that the certificate is not for, a chain or a TLS that the controller does not take, a port that refuses, a URL that is not there, and a
+      call that ends after the crypto binding count only where O(before) shows that they were right. A refused login, no free port, and a way that
+      is barred never do, nor do dates, which are judged by the server's clock before a rotation.
   returned: always
   type: list
   elements: dict
@@ -447,7 +448,7 @@ proof:
       description:
         - V(login) where a login went through with the crypto binding.
         - V(certificate) where that was not exercised, as on servers that take EAP only, but every address that was reached shows the certificate
-          whose SHA-256 SstpSvc holds, and RasSstp has logged no error since its start. It needs O(evidence).
+          whose SHA-256 SstpSvc holds, and RasSstp has logged no error or warning since its start. It needs O(evidence).
         - V(nothing) in all other cases.
       returned: always
       type: str

@@ -56,6 +56,7 @@ $EVENT_LOG = 'System'
 # The second one is the name of the source where the provider is not registered by its manifest.
 $EVENT_PROVIDERS = 'Microsoft-Windows-RasSstp', 'RasSstp'
 $EVENT_LIMIT = 64
+$EVENT_SECONDS = 20
 $ERROR_SERVICE_REQUEST_TIMEOUT = 1053
 $ERROR_SERVICE_DATABASE_LOCKED = 1055
 $ERROR_SERVICE_ALREADY_RUNNING = 1056
@@ -415,7 +416,7 @@ function Get-EventFacet {
         $reader = [System.Diagnostics.Eventing.Reader.EventLogReader]::new((Get-EventQuery $module.Params.events_since))
         try {
             while ($records.Count -lt $EVENT_LIMIT) {
-                $record = $reader.ReadEvent()
+                $record = $reader.ReadEvent([TimeSpan]::FromSeconds($EVENT_SECONDS))
                 if ($null -eq $record) { break }
                 try { [void]$records.Add($record.ToXml()) } finally { $record.Dispose() }
             }

@@ -13,6 +13,7 @@ from .errors import SstpError
 from .inputs import clean_number
 from .probing import probe_result, target_of
 from .proof import NOTHING_KNOWN, Evidence, proof, worse, wrong
+from .sstp import mschapv2
 from .sstp.addresses import probe_each, probe_settled
 from .sstp.client import Depth
 from .sstp.driver import Outcome, Target
@@ -50,6 +51,9 @@ class Inquiry:
 
 def inquiry_of(options: Mapping[str, Any], inventory_name: str, ansible_host: str | None = None) -> Inquiry:
     """options: those of rras.sstp.probe. Raises SstpError for what cannot be meant."""
+    if options["user"]:
+        # Also where no login is asked for: what is missing for one is known before a change then, and not after it.
+        mschapv2.require()
     return Inquiry(
         target=target_of(options, inventory_name, ansible_host),
         every_address=options["every_address"],

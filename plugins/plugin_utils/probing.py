@@ -57,7 +57,7 @@ def target_of(options: Mapping[str, Any], inventory_name: str, ansible_host: str
 
 def _credentials(options: Mapping[str, Any]) -> Credentials | None:
     user, password = options["user"], options["password"]
-    if (user is None) != (password is None):
+    if (user is None) != (not password):
         raise SstpError("A user and a password belong together; give both, or neither.")
     if options["depth"] != Depth.LOGIN.value:
         return None

@@ -92,7 +92,7 @@ def crypto_binding(outcome: Outcome) -> str:
     """Did the server take the hash of the certificate that it serves? A refusal counts, whenever it came."""
     if outcome.verdict.code is Code.CRYPTO_BINDING_REFUSED:
         return "refused"
-    return "accepted" if outcome.first(NetworkPhaseStarted) else "not exercised"
+    return "accepted" if outcome.verdict.ok and outcome.first(NetworkPhaseStarted) is not None else "not exercised"
 
 
 def verdict_result(verdict: Verdict) -> dict[str, Any]:

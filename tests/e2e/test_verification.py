@@ -179,26 +179,63 @@ def test_a_crypto_binding_that_was_refused_before_fails_but_is_not_taken_back(se
     keep(server, monkeypatch, Hashes(b"x" * 32))
     run = server.rotate(**USER).failed()
     assert "refused the crypto binding" in run.failures[-1]
-    assert "taken back" not in run.failures[-1]
+    assert run.failures[-1].endswith("The server keeps the new certificate.")
     assert "[WARNING]" not in run.output
     assert (result(run)["restored"], result(run)["changed"]) == (False, True)
 
 
 def test_another_device_answers_for_clients(server: Server) -> None:
-    """It did so before: the server is rotated, and the role says that clients do not see it."""
+    """It did so before: that says nothing of the server, nobody else is given a login, and nothing is proven."""
     with SimHost("balancer") as balancer:
         balancer.install(server.authority.issue([NAME]))
-        run = server.rotate(sstp_certificate_probe_port=balancer.listen().port, **USER).failed()
-        assert "TLS shows another certificate" in run.failures[-1]
-        assert (result(run)["restored"], result(run)["changed"]) == (False, True)
-        assert [call.user for call in balancer.listener.await_calls(2)] == ["", ""], "nobody else is given a login"
+        run = server.rotate(sstp_certificate_probe_port=balancer.listen().port, **USER).succeeded()
+        assert (seen(run)["worse"], seen(run)["proof"]["by"]) == ([], "nothing")
+        assert f"clients are shown {seen(run)['after'][0]['sha256']}, while SstpSvc holds" in seen(run)["proof"]["sentence"]
+        assert balancer.listener
+        assert [call.user for call in balancer.listener.await_calls(2)] == ["", ""]
+
+
+def test_the_way_back_from_an_expired_certificate_is_not_gone(server: Server) -> None:
+    """Clients refuse the old certificate as well: a new one of a root that the controller does not have is no worse."""
+    serve_expired(server)
+    server.offer(Authority().issue([NAME]))
+    run = server.rotate(**USER).succeeded()
+    assert ([fault["code"] for fault in seen(run)["after"][0]["faults"]], seen(run)["worse"]) == (["untrusted_chain"], [])
+
+
+def test_a_user_without_a_password_is_refused_before_anything_is_sent(server: Server) -> None:
+    digest = server.host.digest()
+    run = server.rotate(sstp_certificate_probe_user="probe").failed()
+    assert "A user and a password belong together" in run.failures[-1]
+    assert server.host.digest() == digest
+    assert server.host.listener is not None
+    assert server.host.listener.calls == []
+
+
+def test_the_role_twice_in_one_play(server: Server) -> None:
+    """What the first has done is not told of the second, which fails at its switch."""
+    other = server.authority.issue([NAME])
+    (server.controller.folder / "other.pfx").write_bytes(other.pfx("443"))
+    role = {"name": "Rotate", "ansible.builtin.include_role": {"name": ROLE}}
+    broken = {**role, "vars": {"sstp_certificate_pfx": "other.pfx", "sstp_certificate_service_timeout": 0}}
+    collect = {"name": "Collect", "ansible.builtin.debug": {"var": "sstp_certificate_result"}}
+    tasks = [role, {"name": "Try", "block": [broken], "rescue": [collect]}]
+    play = {"hosts": "all", "gather_facts": False, "vars": server.variables(), "tasks": tasks}
+    found = result(server.controller.playbook([play]).succeeded())
+    assert (found["thumbprint"], found["changed"], found["restarted"]) == (other.thumbprint.upper(), False, False)
+    assert not found["evidence"]
+
+
+def test_a_switch_as_an_extra_variable_is_a_text(server: Server) -> None:
+    run = server.rotate("-e", "sstp_certificate_probe=false").succeeded()
+    assert not seen(run)
 
 
 def test_check_mode_looks_and_leaves_everything(server: Server) -> None:
     digest = server.host.digest()
     server.rotate("--check", **USER).succeeded()
     assert server.host.digest() == digest
-    assert len(server.calls(1)) == 1
+    assert [call.user for call in server.calls(1)] == [""], "nobody logs in for a prediction"
 
 
 def test_options_that_cannot_be_meant_are_refused_before_anything_is_changed(server: Server) -> None:
@@ -210,7 +247,7 @@ def test_options_that_cannot_be_meant_are_refused_before_anything_is_changed(ser
 
 def test_it_can_be_left_out(server: Server) -> None:
     run = server.rotate(sstp_certificate_probe=False).succeeded()
-    assert seen(run) is None
+    assert not seen(run)
     assert server.host.listener is not None
     assert server.host.listener.calls == []
 
@@ -241,7 +278,8 @@ def test_an_audit_from_the_controller_as_well(server: Server) -> None:
     assert server.controller.playbook("rras.sstp.audit", variables={"target": "all"}).succeeded().one("audit")["wire"] == []
 
 
-def test_an_expired_certificate_on_the_way_out_is_no_obstacle(server: Server) -> None:
+def serve_expired(server: Server) -> None:
+    """Everything agrees, on a certificate that expired yesterday."""
     now = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
     expired = server.authority.issue([NAME], not_before=now - dt.timedelta(days=90), not_after=now - dt.timedelta(days=1))
     server.host.keep(expired)
@@ -250,6 +288,10 @@ def test_an_expired_certificate_on_the_way_out_is_no_obstacle(server: Server) ->
     for name, digest in (("SHA256CertificateHash", expired.sha256), ("SHA1CertificateHash", expired.thumbprint)):
         server.host.agent.set_value(SSTPSVC, name, bytes.fromhex(digest))
     server.host.restart()
+
+
+def test_an_expired_certificate_on_the_way_out_is_no_obstacle(server: Server) -> None:
+    serve_expired(server)
     found = seen(server.rotate(sstp_certificate_probe_user="probe", sstp_certificate_probe_password=PASSWORD).succeeded())
     assert [fault["code"] for fault in found["before"][0]["faults"]] == ["expired"]
     assert found["proof"]["by"] == "login"

@@ -223,7 +223,7 @@ def test_a_proxy_that_refuses(site: Site) -> None:
 
 
 def test_a_proxy_that_is_not_there(site: Site) -> None:
-    assert told(site.probe(proxy=f"127.0.0.1:{free_port()}")) == ("refused", "connect", None)
+    assert told(site.probe(proxy=f"127.0.0.1:{free_port()}")) == ("proxy_refused", "proxy", None)
 
 
 def test_a_key_that_is_gone(site: Site) -> None:
@@ -237,6 +237,15 @@ def test_a_wrong_name(site: Site) -> None:
     result = site.probe(host="other.example.com")
     assert told(result) == ("wrong_name", "tls", None)
     assert site.calls()[0].stage == "tls"
+
+
+def test_one_certificate_is_trusted_for_itself(site: Site) -> None:
+    """Whatever else clients hold against it; and nobody else is given a login."""
+    result = site.probe(host="other.example.com", ca_path=None, sha256=OLD.sha256, **LOGIN)
+    assert told(result)[0] == "ok"
+    assert [fault["code"] for fault in result["faults"]] == ["wrong_name", "untrusted_chain"]
+    assert told(site.probe(sha256=NEW.sha256, **LOGIN)) == ("wrong_certificate", "tls", None)
+    assert [call.stage for call in site.calls(2)] == ["network", "tls"]
 
 
 def test_faults_are_only_told(site: Site) -> None:

@@ -33,7 +33,8 @@ _EPILOGUE = f"""\
 The password of a login is asked for, or taken from the environment variable {PASSWORD_VARIABLE}. A login is tried once
 at each host; with several hosts at one of them first, and where that refuses it, at no other.
 
-Several hosts are probed at the same time: a line for each as it ends, then how many are well. The exit code is the worst of theirs.
+Several hosts are probed at the same time: a line for each as it ends, then how many are well. The exit code is the first of 1, 3 and 0
+that any of them has.
 
 exit codes:
   {OK}  the server does what was asked of it
@@ -83,7 +84,7 @@ def parse_host(text: str, default_port: int) -> tuple[str, int]:
 
 
 def _probe_all(targets: Sequence[Target], workers: int) -> int:
-    """A line for each host as it ends, then how many are well; the worst exit code."""
+    """A line for each host as it ends, then how many are well; the gravest exit code."""
     for target in targets:
         # Whatever is wrong with the command line is told before anything is sent.
         check(target)
@@ -91,7 +92,7 @@ def _probe_all(targets: Sequence[Target], workers: int) -> int:
     results = [result for _, result in probe_all(targets, workers, lambda target, result: _show_result(target, result, width))]
     codes = [BAD_USAGE if isinstance(result, SstpError) else exit_code(result.verdict) for result in results]
     print(f"{codes.count(OK)} of {len(codes)} are well")
-    return BAD_USAGE if BAD_USAGE in codes else max(codes)
+    return next(code for code in (BAD_USAGE, CERTIFICATE_WRONG, OTHER, OK) if code in codes)
 
 
 def _where(target: Target) -> str:

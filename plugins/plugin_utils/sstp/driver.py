@@ -197,6 +197,8 @@ class _Probe:
                 last = error
         if isinstance(last, TimeoutError):
             raise last
+        if self._target.proxy:
+            raise _StoppedError(Verdict(Code.PROXY_REFUSED, Stage.PROXY, f"The proxy {where} cannot be reached ({_reason(last)}).")) from None
         if isinstance(last, ConnectionRefusedError):
             raise _StoppedError(Verdict(Code.REFUSED, Stage.CONNECT, f"{where} refuses the connection; maybe nothing listens there.")) from None
         raise _StoppedError(Verdict(Code.UNREACHABLE, Stage.CONNECT, f"{where} cannot be reached ({_reason(last)}).")) from None

@@ -27,11 +27,9 @@ STAGE = {
     Code.ABORTED: Stage.NETWORK, Code.CLOSED: Stage.HTTP, Code.PROTOCOL_ERROR: Stage.SSTP,
 }  # fmt: skip
 FAULTS = (Code.WRONG_NAME, Code.EXPIRED, Code.NOT_YET_VALID, Code.WRONG_USAGE, Code.UNTRUSTED_CHAIN, Code.UNJUDGED_CHAIN)
-ALWAYS = {
-    Code.RESET_IN_TLS, Code.TLS_FAILED, Code.WRONG_CERTIFICATE, Code.EXPIRED, Code.NOT_YET_VALID, Code.WRONG_USAGE, Code.HASH_PROTOCOL_NOT_ALLOWED,
-    Code.CRYPTO_BINDING_REFUSED,
-}  # fmt: skip
-IF_NEW = {Code.WRONG_NAME, Code.UNTRUSTED_CHAIN, Code.NOT_SSTP, Code.REFUSED}
+ALWAYS = {Code.RESET_IN_TLS, Code.WRONG_CERTIFICATE, Code.HASH_PROTOCOL_NOT_ALLOWED, Code.CRYPTO_BINDING_REFUSED}
+# ABORTED stands at the stage network here.
+IF_NEW = {Code.TLS_FAILED, Code.WRONG_NAME, Code.WRONG_USAGE, Code.UNTRUSTED_CHAIN, Code.NOT_SSTP, Code.REFUSED, Code.ABORTED}
 
 
 def well(depth: Depth = Depth.LOGIN, endpoint: str = V4, sha256: str = OURS) -> Sight:
@@ -67,7 +65,7 @@ def test_what_was_right_before_is_blamed_on_the_change(code):
 @pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
 def test_what_was_so_before_is_no_reason_to_go_back(code):
     assert worse([met(code)], [met(code)]) == ()
-    assert codes(wrong([met(code)], [met(code)])) == {code} & ALWAYS
+    assert codes(wrong([met(code)], [met(code)])) == {code} & (ALWAYS - {Code.WRONG_CERTIFICATE})
 
 
 @pytest.mark.parametrize("code", [code for code in Code if code is not Code.OK])
@@ -91,8 +89,27 @@ def test_a_fault_of_the_certificate_counts_although_the_probe_ended_later_before
     assert codes(worse([met(Code.WRONG_NAME)], [met(Code.AUTHENTICATION_FAILED)])) == {Code.WRONG_NAME}
 
 
+@pytest.mark.parametrize("old", [Code.EXPIRED, Code.NOT_YET_VALID, Code.WRONG_USAGE])
+def test_behind_a_certificate_that_all_refused_nothing_was_right(old):
+    for new in (Code.UNTRUSTED_CHAIN, Code.WRONG_NAME, Code.NOT_SSTP):
+        assert worse([met(new)], [met(old)]) == ()
+    assert codes(worse([met(Code.REFUSED)], [met(old)])) == {Code.REFUSED}
+
+
+@pytest.mark.parametrize("code", [Code.ABORTED, Code.CLOSED, Code.TIMED_OUT, Code.PROTOCOL_ERROR])
+def test_a_call_that_ends_after_the_binding_where_it_went_on_before(code):
+    end = replace(well(), verdict=Verdict(code, Stage.NETWORK, "It ends."), crypto_binding="not exercised")
+    assert codes(worse([end], [well()])) == {code}
+    assert worse([end], [met(Code.EAP_ONLY)]) == worse([replace(end, verdict=Verdict(code, Stage.LOGIN, "It ends."))], [well()]) == ()
+
+
+def test_the_hash_is_one_for_all_addresses():
+    before = [well(Depth.SSTP), well(endpoint=V6)]
+    assert codes(worse([met(Code.CRYPTO_BINDING_REFUSED), met(Code.TIMED_OUT, endpoint=V6)], before)) == {Code.CRYPTO_BINDING_REFUSED}
+
+
 def test_one_fault_is_old_and_another_new():
-    after = replace(met(Code.UNTRUSTED_CHAIN), faults=(verdict(Code.UNTRUSTED_CHAIN), verdict(Code.WRONG_NAME)))
+    after = replace(well(), faults=(verdict(Code.UNTRUSTED_CHAIN), verdict(Code.WRONG_NAME)))
     assert codes(worse([after], [met(Code.UNTRUSTED_CHAIN)])) == {Code.WRONG_NAME}
 
 
@@ -147,7 +164,7 @@ def test_a_login_that_was_refused_before_says_why_there_was_none():
         ([met(Code.EAP_ONLY)], NOTHING_KNOWN, "What SstpSvc holds is not known"),
         ([met(Code.EAP_ONLY)], Evidence(OTHER, ()), f"At {V4} clients are shown {OURS}, while SstpSvc holds the SHA-256 {OTHER}"),
         ([met(Code.EAP_ONLY)], Evidence(OURS, None), "is not known"),
-        ([met(Code.EAP_ONLY)], Evidence(OURS, (event(18, 2), event(7, 3))), "errors since the start: event 18."),
+        ([met(Code.EAP_ONLY)], Evidence(OURS, (event(18, 2), event(7, 3), event(5, 4))), "since the start: event 18, 7."),
         ([well(Depth.SSTP), well(Depth.SSTP, V6, OTHER)], KNOWN, f"At {V6} clients are shown {OTHER}"),
         ([met(Code.SSTP_STOPPED)], KNOWN, "It is sstp_stopped."),
         ([met(Code.ABORTED)], KNOWN, "It is aborted."),
