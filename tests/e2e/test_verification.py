@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from lab import judge
+from lab.fleet import Fleet, Member
 from lab.inventory import new_login, write_inventory
 from lab.pki import Authority, Issued
 from lab.raw_state import as_found
+from lab.scenario import load
 from lab.sim.host import SimHost
 from lab.sim.registry import SSTPSVC
 from lab.sstp_server.binding import Hashes
@@ -121,6 +123,17 @@ def test_a_wrong_password_is_no_reason_to_go_back_and_is_given_once(server: Serv
     assert (seen(run)["proof"]["by"], seen(run)["worse"]) == ("certificate", [])
     assert [call.user for call in server.calls(2)] == [r"EXAMPLE\probe", ""]
     assert judge.working(server.host.state()) == []
+
+
+def test_a_wrong_password_is_refused_at_one_server_of_a_fleet(controller: Controller) -> None:
+    """One server goes first, and those that come after it spare the account."""
+    with Fleet([Member(f"vpn{number}", load("healthy")) for number in range(3)]) as fleet:
+        controller.inventory.write_text(fleet.write(controller.folder).read_text())
+        wrong = {"sstp_certificate_probe_user": "probe", "sstp_certificate_probe_password": "not the one"}
+        run = controller.playbook("rras.sstp.rotate", variables=wrong).succeeded()
+        assert [call.user for host in fleet.hosts.values() for call in host.listener.await_calls(2)].count("probe") == 1
+        said = [result["msg"].partition(". ")[0] for result in run.of("debug")]
+        assert said == ["Proven without a login"] * 3
 
 
 def test_no_free_port_is_no_reason_to_go_back(server: Server) -> None:
