@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from lab import judge
+from lab.connection_faults import Moment, drop
 from lab.fleet import Fleet, Member
 from lab.inventory import new_login, write_inventory
 from lab.pki import Authority, Issued
@@ -38,6 +39,7 @@ class Server:
     host: SimHost
     controller: Controller
     authority: Authority
+    winrm: WinRMServer
 
     def offer(self, issued: Issued) -> None:
         (self.controller.folder / "new.pfx").write_bytes(issued.pfx("443"))
@@ -82,7 +84,7 @@ def server(controller: Controller) -> Iterator[Server]:
         winrm.add(host, login.username, login.password)
         write_inventory(controller.inventory, winrm, [login])
         (controller.folder / "ca.pem").write_bytes(authority.root_pem)
-        made = Server(host, controller, authority)
+        made = Server(host, controller, authority, winrm)
         made.offer(authority.issue([NAME]))
         yield made
 
@@ -164,6 +166,21 @@ def test_a_certificate_for_another_name_is_taken_back(server: Server) -> None:
     server.offer(server.authority.issue(["other.example.com"]))
     before = as_found(server.host.state())
     assert went_back(server, server.rotate(), before) == ["wrong_name"]
+
+
+def test_a_way_back_that_is_cut_off_is_told(server: Server) -> None:
+    other = server.authority.issue(["other.example.com"])
+    server.offer(other)
+
+    def cut() -> None:
+        if server.host.agent.records()[0].hash == other.thumbprint:
+            drop()
+
+    server.winrm.fault("vpn01", Moment.COMMAND, cut, times=99)
+    run = server.rotate().failed()
+    assert "is not for vpn01.example.com" in run.failures[-1]
+    assert "That was not so before, but the switch could not be taken back: " in run.failures[-1]
+    assert (result(run)["restored"], result(run)["changed"]) == (False, True)
 
 
 def test_a_root_that_clients_do_not_trust_is_taken_back(server: Server) -> None:
