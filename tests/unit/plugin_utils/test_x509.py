@@ -69,7 +69,12 @@ def test_pem_after_text_is_found():
     assert load_certificate(b"subject=CN = new.example.com\n" + issued.pem) == issued.certificate
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"not a certificate", certificate_factory.new().der[:-1], certificate_factory.new().der + b"\0"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"not a certificate", certificate_factory.new().der[:-1], certificate_factory.new().der + b"\0"],
+    # Workers of pytest-xdist must find the same names.
+    ids=["empty", "zero", "text", "cut", "longer"],
+)
 def test_der_that_is_none_is_refused(data):
     with pytest.raises(SstpError, match=r"not a readable X.509 certificate"):
         load_certificate(data)
