@@ -12,6 +12,7 @@ free port of this machine (Listener.port), while records are chosen, and Listene
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 import select
 import socket
@@ -53,6 +54,21 @@ def free_port() -> int:
                 return port
 
 
+def _listening(port: int | None, backlog: int) -> list[socket.socket]:
+    """Sockets at one port of 127.0.0.1 and, where the machine has it, ::1.
+
+    Without a port one that the kernel gives: nobody else can be given it any more. free_port has others, for those who listen only later.
+    """
+    while True:
+        v4 = socket.create_server(("127.0.0.1", port or 0), backlog=backlog)
+        try:
+            return [v4, socket.create_server(("::1", v4.getsockname()[1]), family=socket.AF_INET6, backlog=backlog)]
+        except OSError as error:
+            if port or error.errno != errno.EADDRINUSE:
+                return [v4]
+            v4.close()
+
+
 class Listener:
     """Serves 127.0.0.1 and, where the machine has it, ::1 at one port; calls has a record of each connection that has ended."""
 
@@ -61,16 +77,14 @@ class Listener:
     ) -> None:  # fmt: skip
         """Listen. memory: of the host's SstpSvc. port: on this machine, a free one unless told."""
         self.settings = settings or Settings()
-        self.port = port or free_port()
         self._seen, self._host_name = seen, host_name
         self._memory, self._ports = memory, Ports(self.settings.ports)
         self._records: list[CallRecord] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
         deaf = self.settings.silent_at == "tcp"
-        self._sockets = [socket.create_server(("127.0.0.1", self.port), backlog=0 if deaf else 64)]
-        with contextlib.suppress(OSError):
-            self._sockets.append(socket.create_server(("::1", self.port), family=socket.AF_INET6, backlog=0 if deaf else 64))
+        self._sockets = _listening(port, backlog=0 if deaf else 64)
+        self.port: int = self._sockets[0].getsockname()[1]
         self._fillers = [_filler(listening) for listening in self._sockets for _ in range(4)] if deaf else []
         for listening in () if deaf else self._sockets:
             threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
