@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, to_start
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, predict, read_snapshot, require_origin
-from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, rotation_diff, stamp
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import described, evidence
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, rotation_diff
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import described, evidence, logged
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -39,8 +38,7 @@ class ActionModule(SstpAction):
         require_origin(state, snapshot)
         plan = plan_restoration(state, snapshot, limits)
         require_restartable(state, to_start(state) if plan.restarts else ())
-        logged = replace(scope, events_since=stamp(state.time))
-        applied = backend.apply(logged, state, plan.changes) if plan and not self.check_mode else None
+        applied = backend.apply(logged(scope, state), state, plan.changes) if plan and not self.check_mode else None
         after = applied.state if applied else predict(state, snapshot, plan)
         return {
             "changed": bool(plan) or interrupted,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
@@ -13,8 +12,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
-from ansible_collections.rras.sstp.plugins.plugin_utils.results import stamp
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refuse, rotation_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import logged, predict, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
@@ -64,9 +62,7 @@ class ActionModule(SstpAction):
         return rotation_result(state, after, plan, certificate, applied, recovered=recovered)
 
     def _apply(self, plan: Plan, backend: Backend, scope: Scope, state: HostState) -> Applied | None:
-        if not plan or self.check_mode:
-            return None
-        return backend.apply(replace(scope, events_since=stamp(state.time)), state, plan.changes)
+        return backend.apply(logged(scope, state), state, plan.changes) if plan and not self.check_mode else None
 
 
 def _certificate(state: HostState, thumbprint: str, given: Certificate | None) -> Certificate:

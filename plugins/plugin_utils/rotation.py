@@ -14,9 +14,9 @@ from .guards import require_automatic_mode, require_fitness, require_ownership, 
 from .inputs import pair
 from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
 from .plan import to_start
-from .results import diff, event_result, predecessors_result, rotation_diff, server_result
+from .results import diff, event_result, predecessors_result, rotation_diff, server_result, stamp
 from .state import HostState, RegistryValue
-from .windows import Applied, explain
+from .windows import Applied, Scope, explain
 from .x509 import Certificate
 
 
@@ -123,6 +123,11 @@ def snapshot(state: HostState) -> dict[str, Any]:
         "registry": {name: asdict(value) for name in (SHA256_VALUE, SHA1_VALUE) if (value := state.parameter(name))},
         "services": {service.name: service.state for service in state.services},
     }
+
+
+def logged(scope: Scope, state: HostState) -> Scope:
+    """The scope of a change made from that state: what is read after it has the events since then, for the evidence."""
+    return replace(scope, events_since=stamp(state.time))
 
 
 def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None:
