@@ -8,20 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_number, clean_port
-from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_address, clean_number, clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, target_mode
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import described, refusal
-from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Policy, judge
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, refusal
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
-from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, look_for, scope_for, source_of, wanted_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight, look
-from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **SOURCE_SPEC,
+    **MODE_SPEC,
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "expiry_days": {"type": "int", "default": 30},
@@ -29,6 +35,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "probe_host": {"type": "str"},
     "probe_port": {"type": "int"},
     "probe_timeout": {"type": "int", "default": 10},
+    "public_addresses": {"type": "list", "elements": "str"},
     "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
 }
 
@@ -40,19 +47,30 @@ class ActionModule(SstpAction):
     CONSTRAINTS = {"required_by": {"pfx_password": "pfx", "probe_host": "probe_address", "probe_port": "probe_address"}}
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        thumbprint, certificate = named_certificate(args, self.read_source)
-        ports = (clean_port(args["port"]),) if args["port"] is not None else ()
+        source = source_of(args, *named_certificate(args, self.read_source))
         expiry_days = clean_number(args["expiry_days"], "expiry_days", 0)
         clean_number(args["probe_timeout"], "probe_timeout", 1)
         if args["probe_port"] is not None:
             clean_port(args["probe_port"], "probe_port")
-        wanted = (thumbprint,) if thumbprint else ()
-        state = backend.observe(Scope(ports=ports, thumbprints=wanted, prove=wanted, prove_bound=True))
-        certificate = certificate or _stored(state, thumbprint)
+        public = tuple(clean_address(text, "public_addresses") for text in args["public_addresses"] or ())
+        scope = scope_for(args, source)
+        state, _scope = at_port_after(args, backend.observe(scope), scope, backend)
+        balancer = look_for(args, state)
+        wanted, reason = _wanted(args, state, source, balancer)
         wire = _look(args, state.port)
-        findings = judge(state, Policy(expiry_days, certificate, wire))
-        candidate = _candidate_result(state, thumbprint, certificate, args["take_over"], at_hand=args["pfx"] is not None)
-        return _result(state, findings, candidate, wire, args["fail_on"])
+        findings = judge(state, Policy(expiry_days, wanted, wire, balancer, public))
+        candidate = _candidate_result(state, source, wanted, reason, args)
+        return _result(state, findings, candidate, wire, balancer, args["fail_on"])
+
+
+def _wanted(args: dict[str, Any], state: HostState, source: Source, balancer: Balancer | None) -> tuple[Wanted | None, str | None]:
+    """What is asked for, None where nothing is; or why it cannot be had."""
+    if source == Source() and balancer is None and args["mode"] == AS_FOUND:
+        return None, None
+    try:
+        return wanted_of(args, state, source, balancer, Limits()), None
+    except SstpError as error:
+        return None, str(error)
 
 
 def _look(args: dict[str, Any], port: int) -> tuple[Sight, ...]:
@@ -62,27 +80,31 @@ def _look(args: dict[str, Any], port: int) -> tuple[Sight, ...]:
     return look(args["probe_host"] or address, address, args["probe_port"] or port, args["probe_timeout"])
 
 
-def _stored(state: HostState, thumbprint: str | None) -> Certificate | None:
-    stored = state.certificate(thumbprint) if thumbprint else None
-    return stored.certificate if stored else None
-
-
-def _candidate_result(state: HostState, thumbprint: str | None, certificate: Certificate | None, take_over: bool, *, at_hand: bool) -> dict[str, Any] | None:
-    """What rotating to the candidate would do, and what stands against it."""
-    if thumbprint is None:
+def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, reason: str | None, args: dict[str, Any]) -> dict[str, Any] | None:
+    """What rotating to what is asked for would do, and what stands against it; reason: why it cannot be had."""
+    if wanted is None and reason is None:
         return None
-    stored = state.certificate(thumbprint)
-    plan = plan_rotation(state, Wanted(certificate)) if certificate else Plan()
+    thumbprint = wanted.thumbprint if wanted else source.thumbprint
+    stored = state.certificate(thumbprint) if thumbprint else None
+    plan = plan_rotation(state, wanted) if wanted else Plan()
+    offload = target_mode(state, args["mode"]) == OFFLOAD
+    at_hand = args["pfx"] is not None
     return {
         "thumbprint": thumbprint,
-        "staged": stored is not None and stored.key is not None and stored.key.usable is True,
-        "certificate": certificate_result(certificate) if certificate else None,
+        "sha256": wanted.hash if wanted else source.sha256,
+        "mode": target_mode(state, args["mode"]),
+        # In offload mode the server has no use for the certificate itself.
+        "staged": offload or (stored is not None and stored.key is not None and stored.key.usable is True),
+        "certificate": certificate_result(wanted.certificate) if wanted and wanted.certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
-        "refusal": refusal(state, certificate, thumbprint, plan, take_over=take_over, at_hand=at_hand),
+        "advice": advice(state, wanted, plan) if wanted else [],
+        "refusal": refusal(state, wanted, thumbprint, plan, take_over=args["take_over"], at_hand=at_hand) if wanted else reason,
     }
 
 
-def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, wire: tuple[Sight, ...], fail_on: str) -> Result:
+def _result(
+    state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, wire: tuple[Sight, ...], balancer: Balancer | None, fail_on: str
+) -> Result:
     failing = [finding for finding in findings if finding.severity in FAILING[fail_on]]
     server = server_result(state)
     result: Result = {
@@ -92,6 +114,7 @@ def _result(state: HostState, findings: tuple[Finding, ...], candidate: dict[str
         "repairable": any(finding.repairable for finding in findings),
         "candidate": candidate,
         "wire": [sight.to_result() for sight in wire],
+        "balancer": balancer.to_result() if balancer else [],
         "server": server,
         "record": {"server": server["name"], "time": stamp(state.time), "findings": [str(finding) for finding in findings]},
     }

@@ -29,7 +29,7 @@ class ActionModule(SstpAction):
         snapshot = read_snapshot(args["snapshot"])
         limits = Limits(args["service_timeout"], args["settle_timeout"])
         thumbprints = tuple(dict.fromkeys(record.certificate_hash for record in snapshot.records))
-        scope = Scope(ports=(snapshot.port,), thumbprints=thumbprints)
+        scope = Scope(ports=(snapshot.port,), thumbprints=thumbprints, remote_access="always" if snapshot.remote_access else "unless_automatic")
         state = backend.observe(scope)
         interrupted = state.interrupted
         if interrupted and not self.check_mode:

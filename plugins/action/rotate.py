@@ -10,16 +10,18 @@ from typing import Any
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
+from ansible_collections.rras.sstp.plugins.plugin_utils.modes import target_mode
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import logged, predict, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, look_for, scope_for, source_of, wanted_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
-from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Certificate
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **SOURCE_SPEC,
+    **MODE_SPEC,
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "service_state": {"type": "str", "choices": ["running", "as_found"], "default": "running"},
@@ -30,46 +32,43 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
-    CONSTRAINTS = {"required_one_of": [("pfx", "certificate", "thumbprint")], "required_by": {"pfx_password": "pfx"}}
+    CONSTRAINTS = {
+        "required_one_of": [("pfx", "certificate", "thumbprint", "balancer", "sha256")],
+        "required_by": {"pfx_password": "pfx"},
+    }
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        thumbprint, given = named_certificate(args, self.read_source)
-        assert thumbprint is not None
-        ports = (clean_port(args["port"]),) if args["port"] is not None else ()
-        scope = Scope(ports=ports, thumbprints=(thumbprint,), prove=(thumbprint,), prove_bound=True)
+        source = source_of(args, *named_certificate(args, self.read_source))
+        scope = scope_for(args, source)
         state = backend.observe(scope)
         interrupted = state.interrupted
         if interrupted and not self.check_mode:
             state = backend.recover(scope)
         try:
-            return self._rotate(args, backend, scope, state, given if self.check_mode else None, recovered=interrupted)
+            state, scope = at_port_after(args, state, scope, backend)
+            return self._rotate(args, backend, scope, state, source, recovered=interrupted)
         except SstpError as error:
             if interrupted and not self.check_mode:
                 error.facts["changed"] = True
             raise
 
-    def _rotate(self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, given: Certificate | None, *, recovered: bool) -> Result:
-        thumbprint = scope.thumbprints[0]
-        certificate = _certificate(state, thumbprint, given)
-        wanted = Wanted(certificate, args["service_state"], Limits(args["service_timeout"], args["settle_timeout"]))
+    def _rotate(self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, source: Source, *, recovered: bool) -> Result:
+        # In check mode a certificate that the controller has counts as imported: that comes first in a real run.
+        predicted = source.certificate is not None and self.check_mode
+        wanted = self._wanted(args, state, source, predicted=predicted)
         plan = plan_rotation(state, wanted)
         if plan:
-            # In check mode a PFX that the controller has counts as imported: that comes first in a real run.
-            staged = given is None and state.certificate(thumbprint) is not None
-            refuse(state, certificate, plan, take_over=args["take_over"], staged=staged)
+            staged = not predicted and wanted.thumbprint is not None and state.certificate(wanted.thumbprint) is not None
+            refuse(state, wanted, plan, take_over=args["take_over"], staged=staged)
         applied = self._apply(plan, backend, scope, state)
-        after = applied.state if applied else predict(state, plan, certificate)
-        return rotation_result(state, after, plan, certificate, applied, recovered=recovered)
+        after = applied.state if applied else predict(state, plan, wanted)
+        return rotation_result(state, after, plan, wanted, applied, recovered=recovered)
+
+    def _wanted(self, args: dict[str, Any], state: HostState, source: Source, *, predicted: bool) -> Wanted:
+        if not predicted and target_mode(state, args["mode"]) != OFFLOAD:
+            source = Source(source.thumbprint, None)
+        limits = Limits(args["service_timeout"], args["settle_timeout"])
+        return wanted_of(args, state, source, look_for(args, state), limits, args["service_state"])
 
     def _apply(self, plan: Plan, backend: Backend, scope: Scope, state: HostState) -> Applied | None:
         return backend.apply(logged(scope, state), state, plan.changes) if plan and not self.check_mode else None
-
-
-def _certificate(state: HostState, thumbprint: str, given: Certificate | None) -> Certificate:
-    """From the host's store; in check mode one that the controller has will do, as importing it comes first in a real run."""
-    stored = state.certificate(thumbprint)
-    if stored is not None:
-        return stored.certificate
-    if given is not None:
-        return given
-    raise SstpError(f"The certificate {thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate.")

@@ -12,7 +12,10 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import server_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
-ARGUMENT_SPEC: dict[str, Any] = {"port": {"type": "int"}}
+ARGUMENT_SPEC: dict[str, Any] = {
+    "port": {"type": "int"},
+    "remote_access": {"type": "str", "choices": ["never", "unless_automatic", "always"], "default": "unless_automatic"},
+}
 
 
 class ActionModule(SstpAction):
@@ -20,4 +23,5 @@ class ActionModule(SstpAction):
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         ports = (clean_port(args["port"]),) if args["port"] is not None else ()
-        return {"changed": False, "server": server_result(backend.observe(Scope(ports=ports, prove_bound=True)))}
+        scope = Scope(ports=ports, prove_bound=True, remote_access=args["remote_access"])
+        return {"changed": False, "server": server_result(backend.observe(scope))}

@@ -10,7 +10,13 @@ from typing import Any
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.bindings import BindingOptions, plan_bindings, predict
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_ownership, require_rights, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
+    require_other_record,
+    require_ownership,
+    require_rebindable,
+    require_rights,
+    require_usable,
+)
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import (
     Endpoint,
     clean_app_id,
@@ -72,13 +78,16 @@ def _options(args: dict[str, Any]) -> BindingOptions:
 
 def _refuse(state: HostState, endpoints: tuple[Endpoint, ...], args: dict[str, Any], options: BindingOptions, *, check_mode: bool) -> None:
     for endpoint in endpoints:
-        if endpoint.family != "ip":
-            raise SstpError(f"The record of {endpoint} can be read but not changed: only records of an IP address and port can be written yet.")
+        if endpoint.family == "ccs" and args["state"] == "present":
+            raise SstpError(f"The record of {endpoint} has no certificate of its own (IIS has a central store for them); it can only be removed here.")
     require_rights(state)
     require_ownership(state, endpoints, args["take_over"], options.app_id)
+    if args["state"] == "absent":
+        require_other_record(state, endpoints)
     if args["state"] == "present" and options.certificate_hash:
         store = (options.certificate_store_name or "MY").upper()
         stored = state.certificate(options.certificate_hash)
+        require_rebindable(state, endpoints, stored.certificate if stored else None)
         # In check mode an earlier task may only have predicted the import.
         if store == "MY" and not (check_mode and stored is None):
             require_usable(stored, options.certificate_hash)

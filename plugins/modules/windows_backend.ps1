@@ -17,7 +17,7 @@ $spec = @{
         facets = @{
             type = 'list'
             elements = 'str'
-            choices = 'events', 'host', 'http', 'product', 'served', 'services', 'sstp', 'stores'
+            choices = 'events', 'host', 'http', 'product', 'remote_access', 'served', 'services', 'sstp', 'stores'
             default = @('host', 'http', 'product', 'served', 'services', 'sstp', 'stores')
         }
         ports = @{ type = 'list'; elements = 'int'; default = @() }
@@ -28,6 +28,7 @@ $spec = @{
         untouched_providers = @{ type = 'list'; elements = 'str'; default = @() }
         served_timeout = @{ type = 'int'; default = 5 }
         events_since = @{ type = 'str' }
+        remote_access_when = @{ type = 'list'; elements = 'dict'; default = @() }
         expect = @{ type = 'str' }
         changes = @{ type = 'list'; elements = 'dict'; default = @() }
         undo_on_failure = @{ type = 'bool'; default = $true }
@@ -359,6 +360,20 @@ function Get-ServiceFacet {
     foreach ($name in $wanted) { Get-ServiceFact -Name $name -DependsOn $map[$name] }
 }
 
+function Get-AdapterFact {
+    try { $adapters = [System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces() } catch { return }
+    foreach ($adapter in $adapters) {
+        @{
+            name = $adapter.Name
+            kind = $adapter.NetworkInterfaceType.ToString().ToLowerInvariant()
+            up = $adapter.OperationalStatus -eq [System.Net.NetworkInformation.OperationalStatus]::Up
+            ipv4 = $adapter.Supports([System.Net.NetworkInformation.NetworkInterfaceComponent]::IPv4)
+            ipv6 = $adapter.Supports([System.Net.NetworkInformation.NetworkInterfaceComponent]::IPv6)
+            addresses = @($adapter.GetIPProperties().UnicastAddresses | ForEach-Object { $_.Address.ToString() })
+        }
+    }
+}
+
 function Get-HostFacet {
     $version = Get-RegistryKeyValue -Path 'SOFTWARE\Microsoft\Windows NT\CurrentVersion'
     $fact = @{}
@@ -372,6 +387,7 @@ function Get-HostFacet {
         elevated = $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
         time = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
         name = [Environment]::MachineName
+        adapters = @(Get-AdapterFact)
     }
 }
 
@@ -385,8 +401,70 @@ function Get-SstpFacet {
 function Get-ProductFacet {
     @{
         predecessors = Get-RegistryFact -Path "$PRODUCT_KEY\Predecessors"
+        before_offload = Get-RegistryFact -Path "$PRODUCT_KEY\BeforeOffload"
         journal = Get-RegistryFact -Path $JOURNAL_KEY
     }
+}
+
+# --- what RRAS itself says --------------------------------------------------------------------------------------------
+
+function Get-Property {
+    param ($Object, [string]$Name)
+    if ($null -eq $Object -or $null -eq $Object.PSObject.Properties[$Name]) { return $null }
+    , $Object.$Name
+}
+
+# Windows PowerShell gives an X509Certificate2; PowerShell 7 has it from a session of Windows PowerShell, and gives an array of bytes.
+function ConvertTo-RawCertificate {
+    param ($Certificate)
+    if ($null -eq $Certificate) { return $null }
+    $bytes = if ($Certificate -is [System.Security.Cryptography.X509Certificates.X509Certificate2]) { $Certificate.RawData } else { [byte[]]$Certificate }
+    if ($bytes.Length) { [Convert]::ToBase64String($bytes) }
+}
+
+# https://learn.microsoft.com/previous-versions/windows/desktop/ramgmtpsprov/remoteaccess: it lies two objects deep, and is shown as if it were at the top.
+function Get-ConnectToAddress {
+    param ($RemoteAccess)
+    $address = Get-Property $RemoteAccess 'ConnectToAddress'
+    if (-not $address) { $address = Get-Property (Get-Property (Get-Property $RemoteAccess 'DAConfiguration') 'ServerConfiguration') 'ConnectToAddress' }
+    if ($address) { [string]$address }
+}
+
+function Get-ClusterNode {
+    foreach ($node in @(Get-Property (Get-RemoteAccessLoadBalancer -ErrorAction Stop) 'NlbNodeStatus')) {
+        @{ name = [string](Get-Property $node 'HostName'); status = [string](Get-Property $node 'StatusCode') }
+    }
+}
+
+function Read-RemoteAccess {
+    $found = Get-RemoteAccess -ErrorAction Stop
+    $fact = @{
+        available = $true
+        ssl_certificate = ConvertTo-RawCertificate (Get-Property $found 'SslCertificate')
+        use_http = Get-Property $found 'UseHttp'
+        connect_to = Get-ConnectToAddress $found
+        nodes = @()
+        error = $null
+    }
+    $texts = @{ vpn_status = 'VpnStatus'; da_status = 'DAStatus'; load_balancing = 'LoadBalancing' }
+    foreach ($name in $texts.Keys) { $text = Get-Property $found $texts[$name]; $fact[$name] = if ($null -ne $text) { [string]$text } }
+    if ($fact.load_balancing -eq 'Configured') { $fact.nodes = @(Get-ClusterNode) }
+    $fact
+}
+
+function Get-RemoteAccessFacet {
+    $none = @{
+        available = $true; ssl_certificate = $null; use_http = $null; connect_to = $null; nodes = @(); error = $null
+        vpn_status = $null; da_status = $null; load_balancing = $null
+    }
+    try { Read-RemoteAccess }
+    catch [System.Management.Automation.CommandNotFoundException] { $none.available = $false; $none }
+    catch { $none.error = Get-ErrorFact $_; $none }
+}
+
+function Test-RemoteAccessWanted {
+    $conditions = $module.Params.remote_access_when
+    -not $conditions.Count -or [bool]@($conditions | Where-Object { Test-Condition $_ })
 }
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -469,6 +547,7 @@ function Get-Fact {
     if ($Facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
     if ($Facets -contains 'host') { $facts.host = Get-HostFacet }
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
+    if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } }
     if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts
 }
@@ -480,10 +559,14 @@ function Get-StateId {
     if ($Facts.ContainsKey('http')) {
         foreach ($record in $Facts.http.records) { if ($Facts.ports -contains $record.port) { $lines.Add('http|' + (Get-RecordText $record)) } }
     }
-    if ($Facts.ContainsKey('sstp') -and $null -ne $Facts.sstp.parameters) {
-        foreach ($name in $Facts.sstp.parameters.Keys) {
-            $value = $Facts.sstp.parameters[$name]
-            $lines.Add('sstp|' + $name.ToUpperInvariant() + '|' + $value.kind + '|' + (@($value.data) -join '|'))
+    if ($Facts.ContainsKey('sstp')) {
+        $keys = @{ sstp = $Facts.sstp.parameters; config = $Facts.sstp.config_store }
+        foreach ($key in $keys.Keys) {
+            if ($null -eq $keys[$key]) { continue }
+            foreach ($name in $keys[$key].Keys) {
+                $value = $keys[$key][$name]
+                $lines.Add($key + '|' + $name.ToUpperInvariant() + '|' + $value.kind + '|' + (@($value.data) -join '|'))
+            }
         }
     }
     if ($Facts.ContainsKey('stores')) {
@@ -539,7 +622,8 @@ function Test-Change {
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
         'delete_certificate' { Test-Certificate $Change }
         'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
-        'await' { $false }
+        'set_remote_access' { $true }
+        { $_ -in 'await', 'hold' } { $false }
         default { throw "There is no change of the kind '$($Change['kind'])'." }
     }
 }
@@ -563,6 +647,12 @@ function Get-Inverse {
             if (Test-Certificate $Change) { return }
             return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
         }
+        'set_remote_access' {
+            $old = Get-RemoteAccessThumbprint
+            if (-not $old -or $old -eq $Change['thumbprint'] -or -not (Test-Certificate @{ store = 'MY'; thumbprint = $old })) { return }
+            return @{ kind = 'set_remote_access'; thumbprint = $old }
+        }
+        'hold' { return Get-Inverse $Change['of'] }
         'services' {
             $states = @(foreach ($wanted in $Change['states']) {
                     $found = Get-ServiceState $wanted['name']
@@ -572,6 +662,28 @@ function Get-Inverse {
             return @{ kind = 'services'; states = $states; timeout = $Change['timeout'] }
         }
     }
+}
+
+function Get-RemoteAccessThumbprint {
+    $raw = (Get-RemoteAccessFacet).ssl_certificate
+    if (-not $raw) { return }
+    $sha1 = [System.Security.Cryptography.SHA1]::Create()
+    try { ConvertTo-Hex $sha1.ComputeHash([Convert]::FromBase64String($raw)) } finally { $sha1.Dispose() }
+}
+
+# https://learn.microsoft.com/powershell/module/remoteaccess/set-remoteaccess: it takes the certificate as an object of .NET, from LocalMachine\My.
+function Invoke-SetRemoteAccess {
+    param ($Change)
+    $location = [System.Security.Cryptography.X509Certificates.StoreLocation]::LocalMachine
+    $store = [System.Security.Cryptography.X509Certificates.X509Store]::new('My', $location)
+    try {
+        $store.Open([System.Security.Cryptography.X509Certificates.OpenFlags]::ReadOnly)
+        $certificate = $store.Certificates | Where-Object { $_.Thumbprint -eq $Change['thumbprint'] }
+        if ($null -eq $certificate) { throw "The certificate $($Change['thumbprint']) is not in LocalMachine\My." }
+        $null = Set-RemoteAccess -SslCertificate $certificate -Force -ErrorAction Stop
+    }
+    catch [System.Management.Automation.CommandNotFoundException] { throw 'There is no cmdlet Set-RemoteAccess on this host.' }
+    finally { $store.Close() }
 }
 
 function Invoke-SetSslRecord {
@@ -686,6 +798,7 @@ function Invoke-Change {
             Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Delete((ConvertFrom-Hex $Change['thumbprint']), [bool]$Change['with_key']) }
             if (Test-Certificate $Change) { throw 'Windows deleted the certificate, but it is still in the store.' }
         }
+        'set_remote_access' { Invoke-SetRemoteAccess $Change }
         'services' { Invoke-Service $Change }
         'await' { Invoke-Await $Change }
     }
@@ -780,7 +893,7 @@ function Invoke-ChangeList {
             $entry.changed = [bool](Test-Change $change)
             if ($module.CheckMode) { continue }
             # That a value was absent is kept as well: the service may write it before the undo.
-            $kept = $entry.changed -or $entry.kind -eq 'delete_registry_value'
+            $kept = $entry.changed -or $entry.kind -in 'delete_registry_value', 'hold'
             if ($kept) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
             if ($entry.changed -or $entry.kind -eq 'await') { $detail = Invoke-Change $change; if ($null -ne $detail) { $entry.detail = $detail } }
         }

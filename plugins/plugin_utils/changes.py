@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .inputs import Endpoint
-from .names import PREDECESSORS_KEY
+from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY
 from .state import SslRecord
 
 
@@ -68,6 +68,10 @@ class DeleteRecord:
         return f"delete the record of {self.endpoint}"
 
 
+def _value_name(path: str, name: str) -> str:
+    return f"ConfigStore\\{name}" if path == CONFIG_STORE_KEY else name
+
+
 @dataclass(frozen=True)
 class SetValue:
     path: str
@@ -84,7 +88,9 @@ class SetValue:
     def describe(self) -> str:
         if self.path == PREDECESSORS_KEY:
             return f"note that {self.name} was replaced"
-        return f"set {self.name} to {self.data}" + (" if the service has not written it" if self.only_if_absent else "")
+        if self.path == BEFORE_OFFLOAD_KEY:
+            return f"note that {self.name} was {self.data} before offload"
+        return f"set {_value_name(self.path, self.name)} to {self.data}" + (" if the service has not written it" if self.only_if_absent else "")
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,9 @@ class DeleteValue:
         return {"kind": "delete_registry_value", "path": self.path, "name": self.name}
 
     def describe(self) -> str:
-        return f"forget that {self.name} was replaced" if self.path == PREDECESSORS_KEY else f"delete {self.name}"
+        if self.path == BEFORE_OFFLOAD_KEY:
+            return f"forget what {self.name} was before offload"
+        return f"forget that {self.name} was replaced" if self.path == PREDECESSORS_KEY else f"delete {_value_name(self.path, self.name)}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,32 @@ class DeleteCertificate:
 
     def describe(self) -> str:
         return f"delete {self.thumbprint}" + (" and its private key" if self.with_key else "")
+
+
+@dataclass(frozen=True)
+class SetRemoteAccess:
+    """The supported writer: Set-RemoteAccess -SslCertificate, with a certificate of MY."""
+
+    thumbprint: str
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "set_remote_access", "thumbprint": self.thumbprint}
+
+    def describe(self) -> str:
+        return f"let RRAS take {self.thumbprint} (Set-RemoteAccess)"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Note how the thing that another change is about is now, so that an undo puts that back, whoever alters it meanwhile."""
+
+    of: Change
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "hold", "of": self.of.to_wire()}
+
+    def describe(self) -> str:
+        return f"keep in mind, for a way back, what it is now: {self.of.describe()}"
 
 
 @dataclass(frozen=True)
@@ -199,4 +233,5 @@ class Plan:
         return bool(self.changes)
 
     def describe(self) -> list[str]:
-        return [change.describe() for change in self.changes]
+        """In words; what is only kept in mind is no step of its own for people."""
+        return [change.describe() for change in self.changes if not isinstance(change, Hold)]

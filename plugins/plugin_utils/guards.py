@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from .errors import SstpError
 from .inputs import Endpoint, pair
-from .names import SERVICE_DISABLED, SSTP_APP_ID, owner_of
+from .names import ADMINISTRATOR, OFFLOAD, SERVICE_DISABLED, SSTP_APP_ID, is_program, owner_of
+from .sstp.verification import verify_name
 from .state import HostState, StoredCertificate
 from .x509 import Certificate, fitness
 
@@ -29,18 +30,60 @@ def require_rights(state: HostState) -> None:
         raise SstpError("Access is denied (5): the account of this connection is no elevated administrator on the host; connect with one that is.")
 
 
-def require_automatic_mode(state: HostState) -> None:
-    """The other modes need other steps: a direct rebinding raises Event 32 in administrator mode."""
-    if state.mode == "administrator":
+def require_remote_access(state: HostState, certificate: Certificate) -> None:
+    """Set-RemoteAccess must be there, and take the certificate: it refuses one that is not for the name that DirectAccess clients dial."""
+    view = state.remote_access
+    other = "writer: direct binds the certificate and writes its hash without RRAS, whose own configuration then stays at the old certificate"
+    if view is None or not view.available:
+        raise SstpError(f"This host has no cmdlet Set-RemoteAccess, with which administrator mode gets its certificate; {other}.")
+    if view.error is not None:
+        why = str(view.error.get("message")).rstrip(".")
+        raise SstpError(f"RRAS does not say how it is configured (Get-RemoteAccess: {why}); see why, first, or: {other}.")
+    if view.connect_to and verify_name(certificate, view.connect_to) is not None:
+        names = ", ".join(certificate.names) or certificate.subject
         raise SstpError(
-            "The certificate of this server was chosen in the RRAS console or with Set-RemoteAccess (isHashConfiguredByAdmin is 1), and "
-            "a direct rebinding would raise Event 32; rotating in this mode is not built yet: use Set-RemoteAccess -SslCertificate."
+            f"DirectAccess clients of this server dial {view.connect_to} (ConnectToAddress), and RRAS takes no certificate that is not for it: "
+            f"{certificate.thumbprint} is for {names}; have one issued that has this name as well."
         )
-    if state.mode == "offload":
+
+
+def require_rebindable(state: HostState, endpoints: Collection[Endpoint], certificate: Certificate | None) -> None:
+    """In administrator mode a record of the pair with another certificate than the configured one raises RasSstp event 32."""
+    bound = certificate is not None and state.sha256 is not None and state.sha256.data == certificate.sha256
+    touched = [str(endpoint) for endpoint in endpoints if endpoint in pair(state.port)]
+    if state.mode == ADMINISTRATOR and touched and not bound:
         raise SstpError(
-            "TLS is ended in front of this server (UseHttps is 0), so its hash must be that of the load balancer's certificate; "
-            "rotating in this mode is not built yet: write the balancer's hash with rras.sstp.registry_hash and restart."
+            f"The certificate of this server was chosen in the RRAS console or with Set-RemoteAccess (isHashConfiguredByAdmin is 1): "
+            f"binding another one to {' and '.join(touched)} directly would raise RasSstp event 32; rras.sstp.rotate tells RRAS as well."
         )
+
+
+def require_derived_hash(state: HostState) -> None:
+    """Only in automatic mode does the service derive a hash that is absent; in the others it refuses every client (event 18)."""
+    if state.mode == OFFLOAD:
+        raise SstpError(
+            "TLS is ended in front of this server (UseHttps is 0): nobody would write the hash of the load balancer's certificate again, and "
+            "no client would be let in (RasSstp event 18); write the new hash instead, or end offload with rras.sstp.rotate and mode: automatic."
+        )
+    if state.mode == ADMINISTRATOR:
+        raise SstpError(
+            "The certificate of this server was chosen by its administrator (isHashConfiguredByAdmin is 1): the service would not derive the hash again, "
+            "and no client would be let in (RasSstp event 18); rras.sstp.rotate with mode: automatic goes back to a hash that the service derives."
+        )
+
+
+def require_other_record(state: HostState, endpoints: Collection[Endpoint]) -> None:
+    """The last record of a program that is known to own records is for that program to remove, whatever take_over says."""
+    for endpoint in endpoints:
+        record = state.record(endpoint)
+        if record is None or not is_program(record.app_id):
+            continue
+        if not any(other.app_id == record.app_id and other.endpoint not in endpoints for other in state.records):
+            owner = owner_of(record.app_id)
+            raise SstpError(
+                f"The HTTP.SYS record of {endpoint} is the last one of {owner}, which would serve no TLS without it, so it was not removed; "
+                f"remove it with {owner} itself, or give {owner} another record first."
+            )
 
 
 def require_restartable(state: HostState, to_start: Collection[str] = ()) -> None:

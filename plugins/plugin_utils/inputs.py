@@ -79,6 +79,14 @@ def clean_number(number: int, what: str, least: int) -> int:
     return number
 
 
+def clean_address(text: str, what: str) -> str:
+    """An IP address, in the spelling that an Endpoint has."""
+    try:
+        return str(ipaddress.ip_address(str(text).strip()))
+    except ValueError:
+        raise SstpError(f"{what} must hold IP addresses such as 192.0.2.1 or 2001:db8::1, but {text!r} is none.") from None
+
+
 def parse_endpoint(text: str) -> Endpoint:
     """An Endpoint from 'ip:port', '[v6]:port', 'host:port' or 'ccs:port'."""
     address, _, port = text.strip().rpartition(":")

@@ -21,12 +21,24 @@ OWNERS = {
 }
 
 SSTP_KEY = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
+CONFIG_STORE_KEY = SSTP_KEY + r"\ConfigStore"
 PREDECESSORS_KEY = r"SOFTWARE\rras.sstp\Predecessors"
+BEFORE_OFFLOAD_KEY = r"SOFTWARE\rras.sstp\BeforeOffload"
 SHA256_VALUE = "SHA256CertificateHash"
 SHA1_VALUE = "SHA1CertificateHash"
+USE_HTTPS_VALUE = "UseHttps"
+LISTENER_PORT_VALUE = "ListenerPort"
+BY_ADMIN_VALUE = "isHashConfiguredByAdmin"
+
+# Where the hash of SstpSvc comes from: the service itself, RRAS's configuration, or the certificate of a device that ends TLS.
+AUTOMATIC, ADMINISTRATOR, OFFLOAD = "automatic", "administrator", "offload"
 
 RRAS_SERVICE = "RemoteAccess"
 SSTP_SERVICE = "SstpSvc"
+
+# StatusCode of a node that takes what Set-RemoteAccess says:
+# https://learn.microsoft.com/previous-versions/windows/desktop/ramgmtpsprov/remoteaccessloadbalancernode
+NODE_IS_UP = ("Converged", "Converging", "Default")
 
 EKU_SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
 EKU_ANY_PURPOSE = "2.5.29.37.0"
@@ -42,6 +54,11 @@ SERVICE_DISABLED = 4
 
 # CRYPT_MACHINE_KEYSET, NCRYPT_MACHINE_KEY_FLAG
 MACHINE_KEYSET = 0x20
+
+
+def is_program(app_id: str) -> bool:
+    """Is this the app_id of a known program other than SSTP?"""
+    return app_id.lower() in OWNERS and app_id.lower() not in (SSTP_APP_ID, UNSET_APP_ID)
 
 
 def owner_of(app_id: str) -> str:

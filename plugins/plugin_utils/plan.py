@@ -7,9 +7,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .changes import Await, Change, DeleteValue, Plan, SetRecord, SetServices, SetValue, serves, service_is, value_is
+from .changes import (
+    Await,
+    Change,
+    DeleteRecord,
+    DeleteValue,
+    Hold,
+    Plan,
+    SetRecord,
+    SetRemoteAccess,
+    SetServices,
+    SetValue,
+    serves,
+    service_is,
+    value_is,
+)
 from .inputs import Endpoint, clean_number, pair
-from .names import PREDECESSORS_KEY, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_KEY, SSTP_SERVICE
+from .modes import AS_FOUND, dword, mode_changes, target_mode, value_changes
+from .names import (
+    ADMINISTRATOR,
+    AUTOMATIC,
+    BY_ADMIN_VALUE,
+    OFFLOAD,
+    PREDECESSORS_KEY,
+    RRAS_SERVICE,
+    SERVICE_DISABLED,
+    SHA1_VALUE,
+    SHA256_VALUE,
+    SSTP_APP_ID,
+    SSTP_KEY,
+    SSTP_SERVICE,
+    USE_HTTPS_VALUE,
+)
 from .state import HostState, RegistryValue, Service, SslRecord
 from .x509 import Certificate
 
@@ -31,11 +60,30 @@ class Limits:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The end state of a rotation. service_state: 'running' or 'as_found'."""
+    """The end state of a rotation.
 
-    certificate: Certificate
+    certificate: the one to serve; in offload mode that of the device that ends TLS, where it is known. sha256: upper-case hex of its hash.
+    mode: as in modes.MODES. writer: how administrator mode gets its certificate: remote_access (Set-RemoteAccess) or direct.
+    shared_records: the records of the same port that have SSTP's certificate follow it. listener_port: None leaves it to the mode.
+    service_state: 'running' or 'as_found'.
+    """
+
+    certificate: Certificate | None
+    sha256: str = ""
+    mode: str = AS_FOUND
+    writer: str = "remote_access"
+    shared_records: bool = False
+    listener_port: int | None = None
     service_state: str = "running"
     limits: Limits = Limits()
+
+    @property
+    def hash(self) -> str:
+        return self.sha256 or (self.certificate.sha256 if self.certificate else "")
+
+    @property
+    def thumbprint(self) -> str | None:
+        return self.certificate.thumbprint if self.certificate else None
 
 
 def start_order(services: tuple[Service, ...]) -> tuple[str, ...]:
@@ -91,38 +139,70 @@ def _rests(state: HostState, name: str) -> bool:
     return service is None or service.state == "stopped"
 
 
-def wanted_records(state: HostState, thumbprint: str) -> tuple[SslRecord, ...]:
-    """The pair as it should be: what is there with the new hash, what is missing with SSTP's own settings."""
+def wanted_records(state: HostState, wanted: Wanted) -> tuple[SslRecord, ...]:
+    """The pair as it should be: what is there with the new hash, what is missing with SSTP's own settings; and those that share its certificate."""
+    thumbprint = wanted.thumbprint or ""
     records = []
-    for endpoint in pair(state.port):
+    for endpoint in state.wildcards:
         old = state.record(endpoint)
         records.append(old.bound_to(thumbprint) if old else SslRecord(endpoint, thumbprint, SSTP_APP_ID, "MY"))
+    if wanted.shared_records:
+        records += [record.bound_to(thumbprint) for record in sharing(state) if record.certificate_hash != thumbprint]
     return tuple(records)
 
 
-def _is_hash(value: RegistryValue | None, expected: str) -> bool:
+def sharing(state: HostState) -> tuple[SslRecord, ...]:
+    """The other records of the port with the certificate that SSTP has, or had before a rotation."""
+    had = {record.certificate_hash for record in state.pair if record} | set(state.predecessors)
+    endpoints = pair(state.port)
+    return tuple(
+        record
+        for record in state.records
+        if record.endpoint.port == state.port and record.endpoint not in endpoints and record.endpoint.family != "ccs" and record.certificate_hash in had
+    )
+
+
+def is_hash(value: RegistryValue | None, expected: str | None) -> bool:
     return value is not None and value.kind == "binary" and value.data == expected
 
 
-def hashes_are_right(state: HostState, certificate: Certificate) -> bool:
-    """SHA-256 must be that of the certificate; SHA-1 is optional, but must not contradict."""
-    return _is_hash(state.sha256, certificate.sha256) and (state.sha1 is None or _is_hash(state.sha1, certificate.thumbprint))
+def hashes_are_right(state: HostState, wanted: Wanted) -> bool:
+    """SHA-256 must be that of the certificate; SHA-1 is optional, but must not contradict, and is none of offload's."""
+    sha1 = None if target_mode(state, wanted.mode) == OFFLOAD else wanted.thumbprint
+    return is_hash(state.sha256, wanted.hash) and (state.sha1 is None or is_hash(state.sha1, sha1))
+
+
+def _rras_has_it(state: HostState, wanted: Wanted) -> bool:
+    """Administrator mode: the value that says so, and RRAS itself where it was asked and is to be told."""
+    by_admin = state.parameter(BY_ADMIN_VALUE)
+    view = state.remote_access
+    if by_admin is None or by_admin.data != 1:
+        return False
+    if wanted.writer != "remote_access" or view is None or not view.available or view.error is not None:
+        return True
+    return view.certificate is not None and view.certificate.thumbprint == wanted.thumbprint
 
 
 def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
-    """The changes that make the five places agree on the wanted certificate; none where they do."""
-    thumbprint = wanted.certificate.thumbprint
-    records = tuple(record for record in wanted_records(state, thumbprint) if record != state.record(record.endpoint))
+    """The changes that make the places agree on what is wanted; none where they do. The state is of the port that SSTP is to have then."""
+    target = target_mode(state, wanted.mode)
+    values = mode_changes(state, target, wanted.listener_port)
+    records = () if target == OFFLOAD else tuple(r for r in wanted_records(state, wanted) if r != state.record(r.endpoint))
     run_after = should_run(state, wanted.service_state)
-    if records or not hashes_are_right(state, wanted.certificate):
-        changes = _stop(state, wanted.limits)
-        changes += [SetRecord(record) for record in records]
-        changes += _derive_hashes(state, wanted, len(changes)) if run_after else _write_hashes(state, wanted)
-        changes += _remember(state, records, thumbprint)
+    if values or records or not hashes_are_right(state, wanted) or (target == ADMINISTRATOR and not _rras_has_it(state, wanted)):
+        changes = [*_stop(state, wanted.limits), *values]
+        if target == ADMINISTRATOR:
+            changes += _administrator(state, wanted, records)
+        else:
+            changes += [SetRecord(record) for record in records]
+        if target == AUTOMATIC and run_after:
+            changes += _derive_hashes(state, wanted, len(changes))
+        else:
+            changes += [*_write_hashes(state, wanted, target), *_start(state, wanted, run_after)]
+        changes += _remember(state, records, wanted.thumbprint)
         return Plan(tuple(changes), restarts=run_after)
     if run_after and not all(_runs(state, name) for name in needed(state)):
-        settle = Await(_settled(state, wanted.certificate), wanted.limits.settle_timeout, required=True)
-        return Plan((SetServices(to_start(state), "running", wanted.limits.service_timeout), settle), restarts=True)
+        return Plan(tuple(_start(state, wanted, run_after)), restarts=True)
     return Plan()
 
 
@@ -145,20 +225,20 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
 
     A second restart is needed then, as it reads them only when it starts. offset: the number of changes before these.
     """
-    certificate, limits = wanted.certificate, wanted.limits
+    limits = wanted.limits
     names = to_start(state)
     running = tuple(service_is(name, "running") for name in needed(state))
-    derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
+    derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash)
     # One that is absent as well: the journal then knows that it was, and an undo takes away what the service derives.
     changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE)]
     changes.append(SetServices(names, "running", limits.service_timeout))
     changes.append(Await((*running, derived), limits.settle_timeout, required=False))
     written = (offset + len(changes),)
-    changes.append(SetValue(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256, only_if_absent=True))
-    changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", certificate.thumbprint, only_if_absent=True, when_changed=written))
+    changes.append(SetValue(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash, only_if_absent=True))
+    changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", wanted.thumbprint, only_if_absent=True, when_changed=written))
     changes.append(SetServices(tuple(reversed(names)), "stopped", limits.service_timeout, written))
     changes.append(SetServices(names, "running", limits.service_timeout, written))
-    changes.append(Await(_settled(state, certificate), limits.settle_timeout, required=True))
+    changes.append(Await(_settled(state, wanted), limits.settle_timeout, required=True))
     return changes
 
 
@@ -167,18 +247,42 @@ def _runs(state: HostState, name: str) -> bool:
     return service is not None and service.state == "running"
 
 
-def _write_hashes(state: HostState, wanted: Wanted) -> list[Change]:
-    """Where RRAS is not to run nobody is sure to derive them. What ran all the same is started again."""
-    certificate = wanted.certificate
-    changes: list[Change] = [SetValue(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)]
+def _administrator(state: HostState, wanted: Wanted, records: tuple[SslRecord, ...]) -> list[Change]:
+    """Let RRAS take the certificate, then put right what it may have left or lost: every record of the pair whole, and the value that tells the mode."""
+    by_admin = value_changes(state, SSTP_KEY, {BY_ADMIN_VALUE: dword(1)})
+    if wanted.writer != "remote_access" or wanted.thumbprint is None:
+        return [*(SetRecord(record) for record in records), *by_admin]
+    after: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
+    return [*set_remote_access(state.port, wanted.thumbprint), *after, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
+
+
+def set_remote_access(port: int, thumbprint: str) -> list[Change]:
+    """What Set-RemoteAccess writes beside its own configuration is not documented to the letter: each thing has a hold before it."""
+    held: list[Change] = [Hold(DeleteRecord(endpoint)) for endpoint in pair(port)]
+    held += [Hold(DeleteValue(SSTP_KEY, name)) for name in (SHA256_VALUE, SHA1_VALUE, BY_ADMIN_VALUE, USE_HTTPS_VALUE)]
+    return [*held, SetRemoteAccess(thumbprint)]
+
+
+def _write_hashes(state: HostState, wanted: Wanted, target: str) -> list[Change]:
+    """In the other modes, or where RRAS is not to run, nobody derives them."""
+    changes: list[Change] = [SetValue(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash)]
+    if target == OFFLOAD:
+        return value_changes(state, SSTP_KEY, {SHA256_VALUE: RegistryValue("binary", wanted.hash), SHA1_VALUE: None})
     if state.sha1 is not None:
-        changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", certificate.thumbprint))
-    if ran := tuple(reversed(stop_order(state.services))):
-        changes.append(SetServices(ran, "running", wanted.limits.service_timeout))
+        changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", wanted.thumbprint))
     return changes
 
 
-def _remember(state: HostState, records: tuple[SslRecord, ...], thumbprint: str) -> list[Change]:
+def _start(state: HostState, wanted: Wanted, run_after: bool) -> list[Change]:
+    """RRAS and what it needs, and the proof that it settled; where it is not to run, what ran all the same."""
+    limits = wanted.limits
+    if run_after:
+        return [SetServices(to_start(state), "running", limits.service_timeout), Await(_settled(state, wanted), limits.settle_timeout, required=True)]
+    ran = tuple(reversed(stop_order(state.services)))
+    return [SetServices(ran, "running", limits.service_timeout)] if ran else []
+
+
+def _remember(state: HostState, records: tuple[SslRecord, ...], thumbprint: str | None) -> list[Change]:
     """Note the certificates that were replaced, with the time: retirement waits for it. The new one is none of them any more."""
     replaced = []
     for record in records:
@@ -187,28 +291,41 @@ def _remember(state: HostState, records: tuple[SslRecord, ...], thumbprint: str)
             replaced.append(old.certificate_hash)
     now = state.time.strftime("%Y-%m-%dT%H:%M:%SZ")
     changes: list[Change] = [SetValue(PREDECESSORS_KEY, old, "string", now) for old in dict.fromkeys(replaced)]
-    if thumbprint in state.predecessors:
+    if thumbprint is not None and thumbprint in state.predecessors:
         changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
     return changes
 
 
-def _settled(state: HostState, certificate: Certificate) -> tuple[dict[str, object], ...]:
+def _settled(state: HostState, wanted: Wanted) -> tuple[dict[str, object], ...]:
+    """What must hold at the end, whoever wrote it. In offload mode the service speaks plain HTTP, and there is no TLS to look at."""
     running = tuple(service_is(name, "running") for name in needed(state))
-    derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", certificate.sha256)
-    served = tuple(serves(e.address, e.port, certificate.thumbprint) for e in loopbacks(state))
-    return (*running, derived, *served)
+    hashed = value_is(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash)
+    if target_mode(state, wanted.mode) == OFFLOAD:
+        return (*running, hashed)
+    served = tuple(serves(e.address, e.port, wanted.thumbprint or "") for e in loopbacks(state))
+    return (*running, hashed, *served)
 
 
 def loopbacks(state: HostState) -> tuple[Endpoint, ...]:
     """The loopback addresses at which the port can be looked at from the host itself.
 
-    Not one that the host does not have, nor one that the IP listen list leaves out, nor one that a record of its own serves.
+    Not one that the host does not have or whose family it does not serve, nor one that the IP listen list leaves out, nor one that a record of its own serves.
     """
+    families = {endpoint.address for endpoint in state.wildcards}
     result = []
-    wildcards = ("0.0.0.0", "::")
     for served in state.served:
         code = (served.error or {}).get("code")
-        listed = not state.listen_only or bool({served.endpoint.address, wildcards[":" in served.endpoint.address]} & set(state.listen_only))
-        if code not in _NO_SUCH_ADDRESS and listed and state.record(served.endpoint) is None:
+        wildcard = wildcard_of(served.endpoint.address)
+        if code not in _NO_SUCH_ADDRESS and wildcard in families and is_listed(state, served.endpoint.address) and state.record(served.endpoint) is None:
             result.append(served.endpoint)
     return tuple(result)
+
+
+def wildcard_of(address: str) -> str:
+    """The wildcard address of an address's family."""
+    return "::" if ":" in address else "0.0.0.0"
+
+
+def is_listed(state: HostState, address: str) -> bool:
+    """Does HTTP.SYS listen there? An empty IP listen list means everywhere."""
+    return not state.listen_only or bool({address, wildcard_of(address)} & set(state.listen_only))

@@ -12,8 +12,9 @@ from typing import Any
 from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, service_is
 from .errors import SstpError
 from .inputs import pair
-from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE, SSTP_KEY
-from .plan import Limits, start_order, stop_order
+from .modes import CONFIG_STORE_VALUES, MODE_VALUES, value_changes
+from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE, SSTP_KEY
+from .plan import Limits, set_remote_access, start_order, stop_order
 from .state import HostState, RegistryValue, SslRecord, read_record
 
 SNAPSHOT_VERSION = 1
@@ -21,12 +22,17 @@ SNAPSHOT_VERSION = 1
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a rotation changes, as it was: the pair's records, the two hashes (None: absent), and the services' states by name."""
+    """What a rotation changes, as it was.
+
+    values: by registry path and name, None for one that was absent. remote_access: the thumbprint that RRAS itself had, None where it had none
+    or was not asked. services: their states by name.
+    """
 
     server: str
     port: int
     records: tuple[SslRecord, ...]
-    hashes: Mapping[str, RegistryValue | None]
+    values: Mapping[str, Mapping[str, RegistryValue | None]]
+    remote_access: str | None
     services: Mapping[str, str]
 
 
@@ -35,20 +41,24 @@ def read_snapshot(given: Mapping[str, Any]) -> Snapshot:
     if given.get("version") != SNAPSHOT_VERSION:
         raise SstpError("Option snapshot is not what rras.sstp.rotate returns as snapshot (version 1); give that result unchanged.")
     try:
-        registry = {str(name).lower(): value for name, value in given["registry"].items()}
+        registry = {SSTP_KEY: given["registry"], CONFIG_STORE_KEY: given["config_store"], BEFORE_OFFLOAD_KEY: given["before_offload"]}
         return Snapshot(
             server=str(given["server"]),
             port=int(given["port"]),
             records=tuple(read_record(record) for record in given["records"]),
-            hashes={name: _value(registry.get(name.lower())) for name in (SHA256_VALUE, SHA1_VALUE)},
+            values={path: _values(path, found) for path, found in registry.items()},
+            remote_access=given["remote_access"],
             services={str(name): str(state) for name, state in given["services"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SstpError(f"Option snapshot is damaged ({type(error).__name__}: {error}); give what rras.sstp.rotate returned, unchanged.") from None
 
 
-def _value(given: Mapping[str, Any] | None) -> RegistryValue | None:
-    return None if given is None else RegistryValue(str(given["kind"]), given["data"])
+def _values(path: str, given: Mapping[str, Any]) -> dict[str, RegistryValue | None]:
+    """What is not in the snapshot was absent; what was noted before offload has no fixed names. One too long to be told is left as it is now."""
+    names = {SSTP_KEY: (SHA256_VALUE, SHA1_VALUE, *MODE_VALUES), CONFIG_STORE_KEY: CONFIG_STORE_VALUES}.get(path, tuple(given))
+    found = {str(name).lower(): RegistryValue(str(value["kind"]), value["data"]) for name, value in given.items()}
+    return {name: value for name in names if (value := found.get(name.lower())) is None or value.data is not None}
 
 
 def require_origin(state: HostState, snapshot: Snapshot) -> None:
@@ -67,7 +77,8 @@ def require_origin(state: HostState, snapshot: Snapshot) -> None:
 
 def plan_restoration(state: HostState, snapshot: Snapshot, limits: Limits) -> Plan:
     """The changes that put it back; none where all is as in the snapshot."""
-    changes = [*_records(state, snapshot), *_hashes(state, snapshot)]
+    told = _tell(state, snapshot)
+    changes = [*told, *_records(state, snapshot, whole=bool(told)), *_registry(state, snapshot, whole=bool(told))]
     if changes:
         changes += _forget(state, snapshot)
         running = stop_order(state.services)
@@ -78,21 +89,34 @@ def plan_restoration(state: HostState, snapshot: Snapshot, limits: Limits) -> Pl
     return Plan(_start(start, limits), restarts=bool(start))
 
 
-def _records(state: HostState, snapshot: Snapshot) -> list[Change]:
-    """A record that the rotation has made goes; the others get every bit back."""
+def _tell(state: HostState, snapshot: Snapshot) -> list[Change]:
+    """Let RRAS have the certificate again that it had; what it writes with that is put right by all that follows."""
+    view = state.remote_access
+    if snapshot.remote_access is None or view is None or not view.available or view.error is not None:
+        return []
+    if (view.certificate and view.certificate.thumbprint == snapshot.remote_access) or state.certificate(snapshot.remote_access) is None:
+        return []
+    return set_remote_access(snapshot.port, snapshot.remote_access)
+
+
+def _records(state: HostState, snapshot: Snapshot, *, whole: bool) -> list[Change]:
+    """A record that the rotation has made goes; the others get every bit back. whole: also where nothing is different yet."""
     known = {record.endpoint for record in snapshot.records}
-    gone: list[Change] = [DeleteRecord(endpoint) for endpoint in pair(snapshot.port) if endpoint not in known and state.record(endpoint)]
-    return gone + [SetRecord(record) for record in snapshot.records if record != state.record(record.endpoint)]
+    gone: list[Change] = [DeleteRecord(endpoint) for endpoint in pair(snapshot.port) if endpoint not in known and (whole or state.record(endpoint))]
+    return gone + [SetRecord(record) for record in snapshot.records if whole or record != state.record(record.endpoint)]
 
 
-def _hashes(state: HostState, snapshot: Snapshot) -> list[Change]:
+def _registry(state: HostState, snapshot: Snapshot, *, whole: bool) -> list[Change]:
     changes: list[Change] = []
-    for name, wanted in snapshot.hashes.items():
-        found = state.parameter(name)
-        if wanted is None and found is not None:
-            changes.append(DeleteValue(SSTP_KEY, name))
-        elif wanted is not None and (found is None or (found.kind, found.data) != (wanted.kind, wanted.data)):
-            changes.append(SetValue(SSTP_KEY, name, wanted.kind, wanted.data))
+    for path, wanted in snapshot.values.items():
+        if path == BEFORE_OFFLOAD_KEY:
+            wanted = {**dict.fromkeys(state.before_offload), **wanted}
+        changes += value_changes(state, path, wanted)
+    if whole:
+        # Set-RemoteAccess writes these first.
+        touched = {(change.path, change.name) for change in changes if isinstance(change, SetValue | DeleteValue)}
+        values = {name: value for name, value in snapshot.values[SSTP_KEY].items() if (SSTP_KEY, name) not in touched}
+        changes += [SetValue(SSTP_KEY, n, v.kind, v.data) if v else DeleteValue(SSTP_KEY, n) for n, v in values.items()]
     return changes
 
 
@@ -120,12 +144,22 @@ def predict(state: HostState, snapshot: Snapshot, plan: Plan) -> HostState:
     """The state as the plan would leave it. Where a hash was absent, the service will derive it anew: that is not foreseen."""
     if not plan:
         return state
-    others = tuple(record for record in state.records if record.endpoint not in pair(snapshot.port))
-    names = {name.lower() for name in snapshot.hashes}
-    values = {name: value for name, value in (state.parameters or {}).items() if name.lower() not in names}
-    values |= {name: value for name, value in snapshot.hashes.items() if value is not None}
+    touched = {*pair(snapshot.port), *(record.endpoint for record in snapshot.records)}
+    others = tuple(record for record in state.records if record.endpoint not in touched)
     services = {service.name: service for service in state.services}
     for change in plan.changes:
         if isinstance(change, SetServices):
             services |= {name: replace(services[name], state=change.state) for name in change.names}
-    return replace(state, records=(*others, *snapshot.records), parameters=values, services=tuple(services.values()))
+    return replace(
+        state,
+        records=(*others, *snapshot.records),
+        parameters=_restored(state.parameters, snapshot.values[SSTP_KEY]),
+        config_store=None if state.config_store is None else _restored(state.config_store, snapshot.values[CONFIG_STORE_KEY]),
+        services=tuple(services.values()),
+    )
+
+
+def _restored(found: Mapping[str, RegistryValue] | None, wanted: Mapping[str, RegistryValue | None]) -> dict[str, RegistryValue]:
+    names = {name.lower() for name in wanted}
+    values = {name: value for name, value in (found or {}).items() if name.lower() not in names}
+    return values | {name: value for name, value in wanted.items() if value is not None}

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from .guards import users_of
 from .inputs import Endpoint, pair
-from .names import MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, owner_of
+from .modes import CONFIG_STORE_VALUES, MODE_VALUES, mode_evidence
+from .names import CONFIG_STORE_KEY, MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, SSTP_KEY, owner_of
 from .state import HostState, LoggedEvent, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
 from .x509 import Certificate
 
@@ -134,6 +136,8 @@ def server_result(state: HostState) -> dict[str, Any]:
         "name": state.host.get("name"),
         "port": state.port,
         "mode": state.mode if state.installed else None,
+        "mode_evidence": mode_evidence(state) if state.installed else [],
+        "remote_access": _remote_access_result(state),
         "installed": state.installed,
         "time": stamp(state.time),
         "windows": {"product": state.host.get("product"), "build": state.build, "revision": state.host.get("revision")},
@@ -143,11 +147,28 @@ def server_result(state: HostState) -> dict[str, Any]:
         "listen_only": list(state.listen_only),
         "registry": registry_result(state),
         "parameters": {name: _shown(value) for name, value in (state.parameters or {}).items()},
+        "config_store": None if state.config_store is None else {name: _shown(value) for name, value in state.config_store.items()},
+        "adapters": [{**asdict(adapter), "addresses": list(adapter.addresses)} for adapter in state.adapters],
         "certificates": [stored_result(stored, state) for stored in state.certificates],
         "services": [_service_result(service) for service in state.services],
         "served": [_served_result(served) for served in state.served],
         "predecessors": predecessors_result(state),
         "interrupted": state.interrupted,
+    }
+
+
+def _remote_access_result(state: HostState) -> dict[str, Any] | None:
+    """What RRAS itself says; None where it was not asked."""
+    view = state.remote_access
+    if view is None:
+        return None
+    return {
+        "available": view.available,
+        "certificate": certificate_result(view.certificate) if view.certificate else None,
+        "use_http": view.use_http,
+        "connect_to": view.connect_to,
+        "nodes": [{"name": node.name, "status": node.status} for node in view.nodes],
+        "error": None if view.error is None else str(view.error.get("message") or ""),
     }
 
 
@@ -168,9 +189,16 @@ def record_diff(record: SslRecord | None) -> dict[str, Any] | None:
 
 def rotation_diff(state: HostState) -> dict[str, Any]:
     """What a rotation may change, as one side of a diff."""
+    others = [record.endpoint for record in state.records if record.endpoint.port == state.port]
+    names = [(SSTP_KEY, name) for name in MODE_VALUES] + [(CONFIG_STORE_KEY, name) for name in CONFIG_STORE_VALUES]
+    modes = {name if path == SSTP_KEY else f"ConfigStore\\{name}": state.value(path, name) for path, name in names}
     return {
-        "bindings": bindings_diff(state, pair(state.port)),
-        "registry": {SHA256_VALUE: hash_result(state.sha256), SHA1_VALUE: hash_result(state.sha1)},
+        "bindings": bindings_diff(state, dict.fromkeys((*pair(state.port), *others))),
+        "registry": {
+            SHA256_VALUE: hash_result(state.sha256),
+            SHA1_VALUE: hash_result(state.sha1),
+            **{name: None if value is None else _shown(value) for name, value in modes.items()},
+        },
         "services": {service.name: service.state for service in state.services},
     }
 

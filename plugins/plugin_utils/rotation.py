@@ -8,100 +8,162 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .changes import DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
+from .changes import DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, record_to_wire
 from .errors import SstpError
-from .guards import require_automatic_mode, require_fitness, require_ownership, require_restartable, require_sstp, require_usable
+from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable
 from .inputs import pair
-from .names import PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE
-from .plan import to_start
+from .modes import CONFIG_STORE_VALUES, MODE_VALUES, target_mode
+from .names import (
+    ADMINISTRATOR,
+    BEFORE_OFFLOAD_KEY,
+    CONFIG_STORE_KEY,
+    NODE_IS_UP,
+    OFFLOAD,
+    PREDECESSORS_KEY,
+    SHA1_VALUE,
+    SHA256_VALUE,
+    SSTP_KEY,
+)
+from .plan import Wanted, sharing, to_start
 from .results import diff, event_result, predecessors_result, rotation_diff, server_result, stamp
-from .state import HostState, RegistryValue
+from .state import HostState, RegistryValue, SslRecord
 from .windows import Applied, Scope, explain
 from .x509 import Certificate
 
 
-def refuse(state: HostState, certificate: Certificate, plan: Plan, *, take_over: bool, staged: bool) -> None:
-    """Raise SstpError for the first thing that stands against rotating to the certificate; staged: it is in the store."""
+def refuse(state: HostState, wanted: Wanted, plan: Plan, *, take_over: bool, staged: bool) -> None:
+    """Raise SstpError for the first thing that stands against that rotation; staged: the certificate is in the store."""
     require_sstp(state)
-    require_automatic_mode(state)
     require_restartable(state, to_start(state) if plan.restarts else ())
-    require_fitness(certificate, state.time)
+    certificate = wanted.certificate
+    if certificate is not None:
+        require_fitness(certificate, state.time)
+    if target_mode(state, wanted.mode) == OFFLOAD or certificate is None:
+        return
     if staged:
         require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
     require_ownership(state, [change.record.endpoint for change in plan.changes if isinstance(change, SetRecord)], take_over)
+    if any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+        require_remote_access(state, certificate)
 
 
-def refusal(state: HostState, certificate: Certificate | None, thumbprint: str, plan: Plan, *, take_over: bool, at_hand: bool) -> str | None:
+def refusal(state: HostState, wanted: Wanted, thumbprint: str | None, plan: Plan, *, take_over: bool, at_hand: bool) -> str | None:
     """What would stand against that rotation, as a sentence; None where nothing does or nothing has to be done.
 
     at_hand: the controller has the certificate with its key and can import it; else it must be in the store with a key that signs.
     """
+    certificate = wanted.certificate
+    offload = target_mode(state, wanted.mode) == OFFLOAD
     try:
-        if certificate is None:
-            require_usable(None, thumbprint)
+        if certificate is None and not offload:
+            require_usable(None, thumbprint or "")
         elif plan:
-            refuse(state, certificate, plan, take_over=take_over, staged=not at_hand)
-        else:
+            refuse(state, wanted, plan, take_over=take_over, staged=not at_hand)
+        elif certificate is not None:
             require_fitness(certificate, state.time)
-            if not at_hand:
-                require_usable(state.certificate(thumbprint), thumbprint)
+            if not at_hand and not offload:
+                require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
     except SstpError as error:
         return str(error)
     return None
 
 
-def predict(state: HostState, plan: Plan, certificate: Certificate) -> HostState:
+def advice(state: HostState, wanted: Wanted, plan: Plan) -> list[str]:
+    """What comes with that rotation and is no reason against it, a sentence each."""
+    told = any(isinstance(change, SetRemoteAccess) for change in plan.changes)
+    if not plan or target_mode(state, wanted.mode) != ADMINISTRATOR:
+        return []
+    if not told:
+        view = state.remote_access
+        old = f" ({view.certificate.thumbprint})" if view and view.certificate else ""
+        return [
+            "writer: direct leaves RRAS's own configuration at the certificate that it has now"
+            f"{old}: the next change in the RRAS console or with Set-RemoteAccess brings that back, and RasSstp event 32 with it."
+        ]
+    nodes = state.remote_access.nodes if state.remote_access else ()
+    own = str(state.host.get("name") or "").lower()
+    others = [node for node in nodes if node.name.lower().partition(".")[0] != own]
+    down = [node for node in others if node.status not in NODE_IS_UP]
+    sentences = [f"The node {node.name} is {node.status}: Set-RemoteAccess does not reach it; rotate again when it is up." for node in down]
+    if up := [node.name for node in others if node.status in NODE_IS_UP]:
+        names = ", ".join(up)
+        sentences.append(f"Set-RemoteAccess changes the other nodes of the cluster as well ({names}): each needs a restart of its own to take the certificate.")
+    return sentences
+
+
+def predict(state: HostState, plan: Plan, wanted: Wanted) -> HostState:
     """The state as the plan would leave it, the hashes as the service would derive them."""
     if not plan:
         return state
     records = {record.endpoint: record for record in state.records}
     services = {service.name: service for service in state.services}
-    predecessors = dict(state.predecessors)
+    values: dict[str, dict[str, RegistryValue]] = {
+        SSTP_KEY: dict(state.parameters or {}),
+        CONFIG_STORE_KEY: dict(state.config_store or {}),
+        BEFORE_OFFLOAD_KEY: dict(state.before_offload),
+        PREDECESSORS_KEY: {name: RegistryValue("string", since) for name, since in state.predecessors.items()},
+    }
     for change in plan.changes:
         if isinstance(change, SetRecord):
             records[change.record.endpoint] = change.record
         elif isinstance(change, SetServices) and change.when_changed is None:
             services |= {name: replace(services[name], state=change.state) for name in change.names}
-        elif isinstance(change, SetValue) and change.path == PREDECESSORS_KEY:
-            predecessors[change.name] = str(change.data)
-        elif isinstance(change, DeleteValue) and change.path == PREDECESSORS_KEY:
-            predecessors.pop(change.name, None)
+        elif isinstance(change, SetValue) and not change.only_if_absent:
+            values[change.path] = _with(values[change.path], change.name, RegistryValue(change.kind, change.data))
+        elif isinstance(change, DeleteValue):
+            values[change.path] = _with(values[change.path], change.name, None)
+    if wanted.certificate and any(isinstance(change, DeleteValue) and change.name == SHA256_VALUE for change in plan.changes):
+        values[SSTP_KEY] = _derived(state, values[SSTP_KEY], wanted.certificate)
+    view = state.remote_access
+    if view is not None and any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+        view = replace(view, certificate=wanted.certificate)
     return replace(
         state,
         records=tuple(records.values()),
         services=tuple(services.values()),
-        predecessors=predecessors,
-        parameters=_derived(state, certificate),
+        predecessors={name: str(value.data) for name, value in values[PREDECESSORS_KEY].items()},
+        parameters=values[SSTP_KEY],
+        config_store=None if state.config_store is None else values[CONFIG_STORE_KEY],
+        before_offload=values[BEFORE_OFFLOAD_KEY],
+        remote_access=view,
     )
 
 
-def _derived(state: HostState, certificate: Certificate) -> dict[str, RegistryValue]:
+def _with(values: dict[str, RegistryValue], name: str, value: RegistryValue | None) -> dict[str, RegistryValue]:
+    """One value set, or taken out; the spelling of a name that is there stays."""
+    known = next((known for known in values if known.lower() == name.lower()), name)
+    others = {other: found for other, found in values.items() if other != known}
+    if value is None:
+        return others
+    return {**values, known: value}
+
+
+def _derived(state: HostState, values: dict[str, RegistryValue], certificate: Certificate) -> dict[str, RegistryValue]:
     """SHA-1 is predicted only where it was there before: newer servers do not write it."""
-    values = dict(state.parameters or {})
-    for name, data in ((SHA256_VALUE, certificate.sha256), (SHA1_VALUE, certificate.thumbprint)):
-        known = next((known for known in values if known.lower() == name.lower()), None)
-        if known is not None or name == SHA256_VALUE:
-            values[known or name] = RegistryValue("binary", data)
+    hashes = {SHA256_VALUE: certificate.sha256} | ({SHA1_VALUE: certificate.thumbprint} if state.sha1 is not None else {})
+    for name, data in hashes.items():
+        known = next((known for known in state.parameters or {} if known.lower() == name.lower()), name)
+        values = {**values, known: RegistryValue("binary", data)}
     return values
 
 
-def rotation_result(
-    before: HostState, after: HostState, plan: Plan, certificate: Certificate, applied: Applied | None, *, recovered: bool = False
-) -> dict[str, Any]:
+def rotation_result(before: HostState, after: HostState, plan: Plan, wanted: Wanted, applied: Applied | None, *, recovered: bool = False) -> dict[str, Any]:
     """The result of rotate; the same keys whether it ran, was predicted, or had nothing to do.
 
     recovered: an interrupted change was taken back first, or would be; before is what came of that.
     """
-    previous = sorted({r.certificate_hash for r in before.pair if r} - {certificate.thumbprint, ""})
+    previous = sorted({r.certificate_hash for r in before.pair if r} - {wanted.thumbprint or "", ""})
     return {
         "changed": bool(plan) or recovered,
-        "thumbprint": certificate.thumbprint,
-        "sha256": certificate.sha256,
+        "mode": target_mode(before, wanted.mode),
+        "thumbprint": wanted.thumbprint,
+        "sha256": wanted.hash,
         "previous_certificate_hashes": previous,
         "restarted": plan.restarts,
         "plan": described(plan, interrupted=recovered),
+        "advice": advice(before, wanted, plan),
         "predecessors": predecessors_result(after),
-        "snapshot": snapshot(before),
+        "snapshot": snapshot(before, sharing(before) if wanted.shared_records else ()),
         "evidence": evidence(after, applied),
         "diff": diff(rotation_diff(before), rotation_diff(after), "SSTP certificate"),
     }
@@ -112,17 +174,24 @@ def described(plan: Plan, *, interrupted: bool) -> list[str]:
     return (["take back an interrupted change"] if interrupted else []) + plan.describe()
 
 
-def snapshot(state: HostState) -> dict[str, Any]:
-    """What a rotation changes, as it was: enough to put it back, and no secret."""
+def snapshot(state: HostState, shared: tuple[SslRecord, ...] = ()) -> dict[str, Any]:
+    """What a rotation changes, as it was: enough to put it back, and no secret. shared: the records that follow those of the pair."""
     return {
         "version": 1,
         "server": state.host.get("name"),
         "time": state.host.get("time"),
         "port": state.port,
-        "records": [record_to_wire(record) for record in state.pair if record],
-        "registry": {name: asdict(value) for name in (SHA256_VALUE, SHA1_VALUE) if (value := state.parameter(name))},
+        "records": [record_to_wire(record) for record in (*state.pair, *shared) if record],
+        "registry": _kept(state, SSTP_KEY, (SHA256_VALUE, SHA1_VALUE, *MODE_VALUES)),
+        "config_store": _kept(state, CONFIG_STORE_KEY, CONFIG_STORE_VALUES),
+        "before_offload": _kept(state, BEFORE_OFFLOAD_KEY, tuple(state.before_offload)),
+        "remote_access": state.remote_access.certificate.thumbprint if state.remote_access and state.remote_access.certificate else None,
         "services": {service.name: service.state for service in state.services},
     }
+
+
+def _kept(state: HostState, path: str, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: asdict(value) for name in names if (value := state.value(path, name))}
 
 
 def logged(scope: Scope, state: HostState) -> Scope:

@@ -5,73 +5,49 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from . import mode_rules
+from .findings import ROTATE, Finding, Policy
 from .inputs import Endpoint, pair
-from .names import RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
-from .plan import loopbacks, needed
+from .modes import target_mode
+from .names import ADMINISTRATOR, OFFLOAD, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
+from .plan import is_listed, loopbacks, needed, wanted_records
 from .state import HostState, RegistryValue, SslRecord, StoredCertificate
 from .wire import Sight
-from .x509 import Certificate, fitness
-
-_ROTATE = "rotate the certificate (rras.sstp.rotate)"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """event is the RasSstp event that it leads to, or None.
-
-    repairable: a rotation heals it with the certificate at hand; the others first need something else, such as a new certificate.
-    """
-
-    id: str
-    severity: str
-    subject: str
-    expected: str
-    actual: str
-    event: int | None
-    remedy: str
-    repairable: bool = True
-
-    def to_result(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        event = f" (leads to RasSstp event {self.event})" if self.event else ""
-        return f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}"
-
-
-@dataclass(frozen=True)
-class Policy:
-    """expiry_days: warn so many days ahead. candidate: the certificate that is wanted, if the audit is about one. wire: what clients are shown."""
-
-    expiry_days: int = 30
-    candidate: Certificate | None = None
-    wire: tuple[Sight, ...] = ()
+from .x509 import fitness
 
 
 def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
-    """All findings, errors first. A host without SSTP has that one finding only, one in a mode not built yet that and an interruption."""
+    """All findings, errors first. A host without SSTP has that one finding only."""
     if not state.installed:
         remedy = "install the Remote Access role with routing and VPN"
         return (Finding("sstp_not_installed", "error", "SstpSvc", "the service SstpSvc", "no such service", None, remedy, False),)
-    if state.mode != "automatic":
-        return (*_interrupted(state), *_unbuilt_mode(state))
+    _record, bound = _hash_value(state)
     findings = (
         *_interrupted(state),
-        *_bindings(state),
-        *_hiding(state),
-        *_bound_certificates(state, policy),
-        *_sha256(state),
-        *_sha1(state),
-        *_candidate(state, policy),
+        *(mode_rules.offload(state, policy) if state.mode == OFFLOAD else _https(state, policy)),
+        *mode_rules.administrator(state, bound),
+        *mode_rules.remote_access(state, bound, policy),
+        *mode_rules.config_store(state, policy),
+        *mode_rules.wanted_mode(state, policy),
+        *_listen_list(state, policy),
         *_services(state),
-        *_served(state),
+        *(_served(state) if state.mode != OFFLOAD else ()),
         *_wire(state, policy),
     )
     return tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
+
+
+def _https(state: HostState, policy: Policy) -> Iterator[Finding]:
+    """Where the server itself ends TLS."""
+    yield from _bindings(state)
+    yield from _hiding(state)
+    yield from _bound_certificates(state, policy)
+    yield from _sha256(state)
+    yield from _sha1(state)
+    yield from _candidate(state, policy)
 
 
 def _interrupted(state: HostState) -> Iterator[Finding]:
@@ -80,24 +56,20 @@ def _interrupted(state: HostState) -> Iterator[Finding]:
         yield Finding("rotation_interrupted", "error", "journal", "no journal of an unfinished change", "a journal", None, remedy)
 
 
-def _unbuilt_mode(state: HostState) -> Iterator[Finding]:
-    remedy = "this mode is recognised but not judged yet; see Get-RemoteAccess, or the load balancer's certificate, by hand"
-    yield Finding("mode_not_judged", "warning", "SstpSvc", "automatic mode", f"{state.mode} mode", None, remedy, False)
-
-
 def _bindings(state: HostState) -> Iterator[Finding]:
-    """The pair: both there, both the same, both SSTP's."""
+    """The pair: both there (as far as the host has both families), both the same, both SSTP's."""
     v4, v6 = state.pair
-    for endpoint, record in zip(pair(state.port), (v4, v6), strict=True):
+    for endpoint in state.wildcards:
+        record = state.record(endpoint)
         if record is None:
-            yield Finding("binding_missing", "error", str(endpoint), "an HTTP.SYS record", "none", 21, _ROTATE)
+            yield Finding("binding_missing", "error", str(endpoint), "an HTTP.SYS record", "none", 21, ROTATE)
         elif record.app_id != SSTP_APP_ID:
             remedy = "let its owner and SSTP share one certificate; rras.sstp.rotate changes the record only with take_over"
             yield Finding("binding_foreign_app_id", "warning", str(endpoint), "the app_id of SSTP", owner_of(record.app_id), None, remedy, False)
     if v4 and v6 and v4.certificate_hash != v6.certificate_hash:
         subject = f"{v4.endpoint} and {v6.endpoint}"
         actual = f"{v4.certificate_hash or 'none'} and {v6.certificate_hash or 'none'}"
-        yield Finding("binding_mismatch", "error", subject, "the same certificate", actual, 24, _ROTATE)
+        yield Finding("binding_mismatch", "error", subject, "the same certificate", actual, 24, ROTATE)
 
 
 def _hiding(state: HostState) -> Iterator[Finding]:
@@ -106,11 +78,28 @@ def _hiding(state: HostState) -> Iterator[Finding]:
     for record in state.records:
         if record.endpoint.port != state.port or record.endpoint in pair(state.port):
             continue
-        harmless = record.endpoint.family != "ccs" and record.certificate_hash in bound
-        actual = f"{record.certificate_hash or 'the central certificate store'} ({owner_of(record.app_id)})"
-        remedy = "see whether VPN clients reach it; remove it, or give it the certificate of the pair"
-        severity = "warning" if harmless else "error"
+        owner = owner_of(record.app_id)
+        shared = record.endpoint.family != "ccs" and record.certificate_hash in bound
+        actual = f"{record.certificate_hash or 'the central certificate store'} ({owner})"
+        whom = f"it goes before the pair for {_clients_of(record.endpoint)}"
+        if shared:
+            remedy = f"{whom}, with the same certificate for now: rotate with shared_records, or {owner} keeps the old one"
+        else:
+            remedy = f"{whom}, who cannot log in then: let {owner} remove it, or give it the pair's certificate (rras.sstp.ssl_binding with take_over)"
+        severity = "warning" if shared or not _arrives(state, record.endpoint) else "error"
         yield Finding("binding_hidden", severity, str(record.endpoint), "no record that goes before the pair", actual, None, remedy, False)
+
+
+def _clients_of(endpoint: Endpoint) -> str:
+    if endpoint.family == "ip":
+        return f"clients that connect to {endpoint.address}"
+    return f"clients that dial {endpoint.host}" if endpoint.family == "sni" else "clients of any name that has a certificate there"
+
+
+def _arrives(state: HostState, endpoint: Endpoint) -> bool:
+    """Can anybody connect to that address of the host? Where its addresses are not known, yes."""
+    addresses = {address for adapter in state.adapters for address in adapter.addresses}
+    return endpoint.family != "ip" or not addresses or endpoint.address in addresses
 
 
 def _bound(state: HostState) -> dict[tuple[str, str], list[Endpoint]]:
@@ -128,7 +117,7 @@ def _bound_certificates(state: HostState, policy: Policy) -> Iterator[Finding]:
         stored = state.certificate(thumbprint, store)
         if stored is None:
             expected = f"the bound certificate in LocalMachine\\{store}"
-            yield Finding("certificate_missing", "error", subject, expected, f"no {thumbprint or 'certificate at all'}", 21, _ROTATE)
+            yield Finding("certificate_missing", "error", subject, expected, f"no {thumbprint or 'certificate at all'}", 21, ROTATE)
             continue
         yield from _key(stored, subject)
         for problem in fitness(stored.certificate, state.time, policy.expiry_days):
@@ -168,11 +157,12 @@ def _sha256(state: HostState) -> Iterator[Finding]:
     value = state.sha256
     expected = stored.certificate.sha256 if stored else "the SHA-256 of the bound certificate"
     if value is None:
-        yield Finding("registry_sha256_missing", "error", SHA256_VALUE, expected, "no value", 21 if stored is None else 18, _ROTATE)
-    elif value.kind != "binary" or not isinstance(value.data, str) or len(value.data) != 64:
-        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", _show(value), 18, _ROTATE)
-    elif record and stored and value.data != stored.certificate.sha256:
-        remedy = f"TLS looks right, but every logon fails at the crypto binding (client event 6); {_ROTATE}"
+        event = 18 if stored is not None or state.mode == ADMINISTRATOR else 21
+        yield Finding("registry_sha256_missing", "error", SHA256_VALUE, expected, "no value", event, ROTATE)
+    elif not mode_rules.is_sha256(value):
+        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", _show(value), 18, ROTATE)
+    elif record and stored and value.data != stored.certificate.sha256 and state.mode != ADMINISTRATOR:
+        remedy = f"TLS looks right, but every logon fails at the crypto binding (client event 6); {ROTATE}"
         yield Finding("registry_sha256_different", "error", SHA256_VALUE, expected, value.data, None, remedy)
 
 
@@ -182,18 +172,55 @@ def _sha1(state: HostState) -> Iterator[Finding]:
     if value is None:
         return
     if value.kind != "binary" or not isinstance(value.data, str) or len(value.data) != 40:
-        yield Finding("registry_sha1_malformed", "error", SHA1_VALUE, "20 bytes, or no value", _show(value), 19, _ROTATE)
+        yield Finding("registry_sha1_malformed", "error", SHA1_VALUE, "20 bytes, or no value", _show(value), 19, ROTATE)
     elif stored and value.data != stored.thumbprint:
-        yield Finding("registry_sha1_different", "error", SHA1_VALUE, stored.thumbprint, value.data, None, _ROTATE)
+        yield Finding("registry_sha1_different", "error", SHA1_VALUE, stored.thumbprint, value.data, None, ROTATE)
 
 
 def _candidate(state: HostState, policy: Policy) -> Iterator[Finding]:
-    if policy.candidate is None:
+    """The records that are there, and would not be as they are after the rotation that is asked for."""
+    wanted = policy.wanted
+    if wanted is None or wanted.thumbprint is None or target_mode(state, wanted.mode) == OFFLOAD:
         return
-    wanted = policy.candidate.thumbprint
-    for record in state.pair:
-        if record and (record.certificate_hash, record.store) != (wanted, "MY"):
-            yield Finding("binding_not_wanted", "error", str(record.endpoint), wanted, record.certificate_hash or "no certificate", None, _ROTATE)
+    for record in wanted_records(state, wanted):
+        found = state.record(record.endpoint)
+        if found and found != record:
+            actual = found.certificate_hash or "no certificate"
+            yield Finding("binding_not_wanted", "error", str(record.endpoint), wanted.thumbprint, actual, None, ROTATE)
+
+
+def _listen_list(state: HostState, policy: Policy) -> Iterator[Finding]:
+    """HTTP.SYS listens on the addresses of the list only, where there is one."""
+    if not state.listen_only:
+        return
+    own = _own_addresses(state)
+    known = policy.public_addresses or tuple(a for a in (_address_of(sight.endpoint) for sight in policy.wire) if a in own)
+    left_out = [address for address in known or own if not is_listed(state, address)]
+    if not left_out:
+        return
+    expected = "the addresses at which clients arrive, or an empty list"
+    remedy = "add the address (netsh http add iplisten), or empty the list; if clients arrive elsewhere, say so with public_addresses"
+    severity = "error" if known else "warning"
+    actual = f"{', '.join(state.listen_only)}, without {', '.join(left_out)}"
+    yield Finding("listen_list_leaves_out", severity, "IP listen list", expected, actual, None, remedy, False)
+
+
+def _own_addresses(state: HostState) -> tuple[str, ...]:
+    """The host's addresses that others can connect to."""
+    addresses = (address for adapter in state.adapters if adapter.up for address in adapter.addresses)
+    return tuple(address for address in addresses if not _is_local(address))
+
+
+def _is_local(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    return parsed.is_loopback or parsed.is_link_local
+
+
+def _address_of(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].strip("[]")
 
 
 def _services(state: HostState) -> Iterator[Finding]:
@@ -250,9 +277,22 @@ def _wire(state: HostState, policy: Policy) -> Iterator[Finding]:
         if not sight.reached:
             remedy = "that may say nothing against the server: see whether the controller may connect there, or look from where clients are"
             yield Finding("wire_unreachable", "warning", subject, "an answer to the controller", sight.verdict.sentence, None, remedy, False)
+        elif state.mode == OFFLOAD:
+            yield from _wire_in_offload(state, sight)
         elif sight.thumbprint and record and sight.thumbprint != record.certificate_hash:
             remedy = "clients are shown another certificate than SSTP means: see what answers there, another host or a device that ends TLS"
             yield Finding("wire_different", "error", subject, record.certificate_hash, sight.thumbprint, None, remedy, False)
         elif not sight.verdict.ok:
             remedy = "see the other findings, and what lies between the controller and the server"
             yield Finding("wire_refused", "error", subject, "SSTP", sight.verdict.sentence, None, remedy, False)
+
+
+def _wire_in_offload(state: HostState, sight: Sight) -> Iterator[Finding]:
+    """Clients meet the device in front: what it shows is what the server must have the hash of."""
+    value = state.sha256
+    if sight.sha256 is not None and value is not None and mode_rules.is_sha256(value) and sight.sha256 != value.data:
+        remedy = "every logon fails at the crypto binding (client event 6); rotate with the balancer named (rras.sstp.rotate, balancer)"
+        yield Finding("wire_different", "error", sight.endpoint, str(value.data), sight.sha256, None, remedy)
+    elif not sight.verdict.ok:
+        remedy = "see what the device in front and the server behind it say"
+        yield Finding("wire_refused", "error", sight.endpoint, "SSTP", sight.verdict.sentence, None, remedy, False)

@@ -15,8 +15,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .inputs import Endpoint, pair
-from .names import SHA1_VALUE, SHA256_VALUE, SSTP_SERVICE
+from .names import (
+    ADMINISTRATOR,
+    AUTOMATIC,
+    BEFORE_OFFLOAD_KEY,
+    BY_ADMIN_VALUE,
+    CONFIG_STORE_KEY,
+    LISTENER_PORT_VALUE,
+    OFFLOAD,
+    SHA1_VALUE,
+    SHA256_VALUE,
+    SSTP_KEY,
+    SSTP_SERVICE,
+    USE_HTTPS_VALUE,
+)
 from .x509 import Certificate, read_stored, signature_is_valid
+
+_DEFAULT_PORT = 443
+# Adapters of these kinds (System.Net.NetworkInformation.NetworkInterfaceType) bring no clients.
+_NO_NETWORK = ("loopback", "tunnel", "ppp")
 
 _EVENT_NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 # Windows writes up to nine digits of a second.
@@ -116,6 +133,41 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """A network adapter: which protocols are bound to it, and its unicast addresses without their scope."""
+
+    name: str
+    kind: str
+    up: bool
+    ipv4: bool
+    ipv6: bool
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a load-balanced cluster; status as in Microsoft's class RemoteAccessLoadBalancerNode."""
+
+    name: str
+    status: str
+
+
+@dataclass(frozen=True)
+class RemoteAccess:
+    """What RRAS itself says (Get-RemoteAccess). available: the host has the cmdlet; an error as in Served where it gave no answer.
+
+    connect_to: the name or address that DirectAccess clients dial, None without DirectAccess. nodes: empty without a cluster.
+    """
+
+    available: bool
+    certificate: Certificate | None = None
+    use_http: bool | None = None
+    connect_to: str | None = None
+    nodes: tuple[Node, ...] = ()
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class LoggedEvent:
     """An event of RasSstp: level 2 is an error, 3 a warning; time is the host's, UTC; data are the values that the message is made with."""
 
@@ -144,6 +196,11 @@ class HostState:
     # The newest first; an error as in Served. Both are empty where nobody asked for events.
     events: tuple[LoggedEvent, ...] = ()
     events_error: Mapping[str, Any] | None = None
+    config_store: Mapping[str, RegistryValue] | None = None
+    before_offload: Mapping[str, RegistryValue] = field(default_factory=dict)
+    adapters: tuple[Adapter, ...] = ()
+    # None where nobody has asked RRAS.
+    remote_access: RemoteAccess | None = None
 
     def record(self, endpoint: Endpoint) -> SslRecord | None:
         return next((r for r in self.records if r.endpoint == endpoint), None)
@@ -159,8 +216,13 @@ class HostState:
 
     def parameter(self, name: str) -> RegistryValue | None:
         """A value of SstpSvc's key; value names are not case-sensitive."""
+        return self.value(SSTP_KEY, name)
+
+    def value(self, path: str, name: str) -> RegistryValue | None:
+        """A value of SstpSvc's key, of its subkey ConfigStore, or of what was noted before offload."""
+        values = {SSTP_KEY: self.parameters, CONFIG_STORE_KEY: self.config_store, BEFORE_OFFLOAD_KEY: self.before_offload}[path]
         wanted = name.lower()
-        return next((v for n, v in (self.parameters or {}).items() if n.lower() == wanted), None)
+        return next((v for n, v in (values or {}).items() if n.lower() == wanted), None)
 
     def service(self, name: str) -> Service | None:
         return next((s for s in self.services if s.name.lower() == name.lower()), None)
@@ -171,12 +233,30 @@ class HostState:
 
     @property
     def mode(self) -> str:
-        """automatic, administrator or offload (domain: where the hash comes from)."""
-        use_https = self.parameter("UseHttps")
-        by_admin = self.parameter("isHashConfiguredByAdmin")
+        """automatic, administrator or offload: where the hash comes from."""
+        use_https = self.parameter(USE_HTTPS_VALUE)
+        by_admin = self.parameter(BY_ADMIN_VALUE)
         if use_https is not None and use_https.data == 0:
-            return "offload"
-        return "administrator" if by_admin is not None and by_admin.data == 1 else "automatic"
+            return OFFLOAD
+        return ADMINISTRATOR if by_admin is not None and by_admin.data == 1 else AUTOMATIC
+
+    @property
+    def listener_port(self) -> int:
+        """The port that SstpSvc listens on, which need not be the one that the observation is about."""
+        value = self.parameter(LISTENER_PORT_VALUE)
+        return value.data if value is not None and isinstance(value.data, int) and value.data else _DEFAULT_PORT
+
+    @property
+    def wildcards(self) -> tuple[Endpoint, ...]:
+        """The records that the host is to have: the pair, without a family that no adapter is bound to, unless its record is there.
+
+        Where the adapters are not known both are taken to be bound.
+        """
+        networks = [adapter for adapter in self.adapters if adapter.up and adapter.kind not in _NO_NETWORK]
+        v4, v6 = pair(self.port)
+        ipv4 = not networks or any(adapter.ipv4 for adapter in networks)
+        ipv6 = not networks or any(adapter.ipv6 for adapter in networks)
+        return tuple(endpoint for endpoint, bound in ((v4, ipv4), (v6, ipv6)) if bound or self.record(endpoint))
 
     @property
     def sha256(self) -> RegistryValue | None:
@@ -223,12 +303,16 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         certificates=tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content),
         services=tuple(_read_service(s) for s in facts.get("services") or ()),
         served=tuple(_read_served(s) for s in facts.get("served") or ()),
-        host=dict(facts.get("host") or {}),
+        host={name: value for name, value in (facts.get("host") or {}).items() if name != "adapters"},
         listen_only=tuple(http.get("listen_only") or ()),
         predecessors={n: str(v.data) for n, v in (_read_values(product.get("predecessors")) or {}).items()},
         interrupted=product.get("journal") is not None,
         events=events,
         events_error=events_error,
+        config_store=_read_values(sstp.get("config_store")),
+        before_offload=_read_values(product.get("before_offload")) or {},
+        adapters=tuple(_read_adapter(a) for a in (facts.get("host") or {}).get("adapters") or ()),
+        remote_access=_read_remote_access(facts.get("remote_access")),
     )
 
 
@@ -291,6 +375,25 @@ def _read_service(fact: Mapping[str, Any]) -> Service:
 def _read_served(fact: Mapping[str, Any]) -> Served:
     certificate = read_stored(base64.b64decode(fact["raw"])) if fact.get("raw") else None
     return Served(Endpoint("ip", str(fact["address"]), int(fact["port"])), certificate, fact.get("error"))
+
+
+def _read_adapter(fact: Mapping[str, Any]) -> Adapter:
+    addresses = tuple(str(address).partition("%")[0] for address in fact["addresses"])
+    return Adapter(str(fact["name"]), str(fact["kind"]).lower(), bool(fact["up"]), bool(fact["ipv4"]), bool(fact["ipv6"]), addresses)
+
+
+def _read_remote_access(fact: Mapping[str, Any] | None) -> RemoteAccess | None:
+    if fact is None:
+        return None
+    raw = fact.get("ssl_certificate")
+    return RemoteAccess(
+        available=bool(fact["available"]),
+        certificate=read_stored(base64.b64decode(raw)) if raw else None,
+        use_http=fact.get("use_http"),
+        connect_to=fact.get("connect_to") or None,
+        nodes=tuple(Node(str(node["name"]), str(node["status"])) for node in fact.get("nodes") or ()),
+        error=fact.get("error"),
+    )
 
 
 def read_events(fact: Mapping[str, Any]) -> tuple[tuple[LoggedEvent, ...], Mapping[str, Any] | None]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .changes import Change, SetServices
+from .changes import Change, SetServices, value_is
 from .errors import ConflictError, SstpError
-from .names import HARDWARE_PROVIDERS
+from .names import BY_ADMIN_VALUE, CONFIG_STORE_KEY, HARDWARE_PROVIDERS, SSTP_KEY, USE_HTTPS_VALUE
 from .state import HostState, parse_time, read_state
 
 Call = Callable[[dict[str, Any]], dict[str, Any]]
@@ -35,6 +35,9 @@ _CODES = {
 }
 
 
+# Conditions as the back-end takes them.
+_NOT_AUTOMATIC = (value_is(SSTP_KEY, USE_HTTPS_VALUE, "dword", 0), value_is(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1))
+
 _LOCKED = "Another run is changing this host at the moment, so nothing was touched; try again when it has ended."
 
 
@@ -42,7 +45,8 @@ _LOCKED = "Another run is changing this host at the moment, so nothing was touch
 class Scope:
     """What an observation is about. facets None: all but the events. prove: thumbprints whose keys must sign; prove_bound: those of the ports too.
 
-    events_since (ISO 8601, UTC): the events of RasSstp since then are read as well.
+    events_since (ISO 8601, UTC): the events of RasSstp since then are read as well. remote_access: whether RRAS itself is asked, which costs a
+    second or more: never, always, or unless_automatic (where the registry does not say that the service chooses the certificate).
     """
 
     ports: tuple[int, ...] = ()
@@ -51,6 +55,7 @@ class Scope:
     prove_bound: bool = False
     facets: tuple[str, ...] | None = None
     events_since: str | None = None
+    remote_access: str = "never"
 
     def to_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -60,10 +65,16 @@ class Scope:
             "prove_bound": self.prove_bound,
             "untouched_providers": list(HARDWARE_PROVIDERS),
         }
+        more = []
         if self.events_since is not None:
-            facets = DEFAULT_FACETS if self.facets is None else self.facets
-            return {**options, "facets": [*facets, "events"], "events_since": self.events_since}
-        return options if self.facets is None else {**options, "facets": list(self.facets)}
+            more.append("events")
+            options["events_since"] = self.events_since
+        if self.remote_access != "never":
+            more.append("remote_access")
+            options["remote_access_when"] = list(_NOT_AUTOMATIC) if self.remote_access == "unless_automatic" else []
+        if self.facets is None and not more:
+            return options
+        return {**options, "facets": [*(DEFAULT_FACETS if self.facets is None else self.facets), *more]}
 
 
 @dataclass(frozen=True)
@@ -146,12 +157,19 @@ def _last_start(changes: Sequence[Change], steps: Sequence[Mapping[str, Any]]) -
     return times[-1] if times else None
 
 
+_VALUES: tuple[tuple[str, str, Callable[[HostState], Mapping[str, Any] | None]], ...] = (
+    (SSTP_KEY, "", lambda state: state.parameters),
+    (CONFIG_STORE_KEY, "ConfigStore\\", lambda state: state.config_store),
+)
+
+
 def differing(before: HostState, after: HostState, thumbprints: Sequence[str]) -> list[str]:
     """What makes the state_id of two states differ, as phrases: records of the ports, values of SstpSvc, the named certificates."""
     keys = dict.fromkeys(r.endpoint for r in (*before.records, *after.records) if r.endpoint.port in before.ports)
     phrases = [f"the record of {key}" for key in keys if before.record(key) != after.record(key)]
-    names = dict.fromkeys((*(before.parameters or {}), *(after.parameters or {})))
-    phrases += [f"the value {name}" for name in names if before.parameter(name) != after.parameter(name)]
+    for path, prefix, values in _VALUES:
+        names = dict.fromkeys((*(values(before) or {}), *(values(after) or {})))
+        phrases += [f"the value {prefix}{name}" for name in names if before.value(path, name) != after.value(path, name)]
     stored = dict.fromkeys((c.thumbprint, c.store) for c in (*before.certificates, *after.certificates) if c.thumbprint in thumbprints)
     return phrases + [f"the certificate {t}" for t, s in stored if _identity(before, t, s) != _identity(after, t, s)]
 

@@ -14,9 +14,11 @@ import certificate_factory
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
+    Adapter,
     HostState,
     PrivateKey,
     RegistryValue,
+    RemoteAccess,
     Served,
     Service,
     SslRecord,
@@ -209,3 +211,24 @@ def bound_to(issued: Issued) -> HostState:
     state = with_sha1(with_sha256(state, issued.sha256), issued.thumbprint)
     served = tuple(Served(endpoint, issued.certificate, None) for endpoint in (LOOPBACK_V4, LOOPBACK_V6))
     return with_served(with_certificates(state, stored(issued, key=good_key(issued))), *served)
+
+
+def administered(state: HostState, issued: Issued | None = None) -> HostState:
+    """The state in administrator mode, RRAS itself with that certificate (the old one unless told)."""
+    chosen = issued or certificate_factory.old()
+    state = with_parameter(state, "isHashConfiguredByAdmin", RegistryValue("dword", 1))
+    view = RemoteAccess(True, chosen.certificate, use_http=False)
+    return dataclasses.replace(with_sha256(state, chosen.sha256), remote_access=view)
+
+
+def offloading(state: HostState, sha256: str | None = None) -> HostState:
+    """The state behind a device that ends TLS, with the hash of what that serves (the old certificate's unless told)."""
+    state = with_parameter(with_parameter(state, "isHashConfiguredByAdmin", RegistryValue("dword", 1)), "UseHttps", RegistryValue("dword", 0))
+    return with_parameter(with_sha256(state, sha256 or certificate_factory.old().sha256), "SHA1CertificateHash", None)
+
+
+def with_adapters(state: HostState, *, ipv6: bool = True) -> HostState:
+    """A loopback adapter and one to the internet."""
+    loopback = Adapter("Loopback Pseudo-Interface 1", "loopback", True, True, True, ("127.0.0.1", "::1"))
+    addresses = ("203.0.113.5", "2001:db8:1::5") if ipv6 else ("203.0.113.5",)
+    return dataclasses.replace(state, adapters=(loopback, Adapter("Internet", "ethernet", True, True, ipv6, addresses)))

@@ -10,7 +10,8 @@ import dataclasses
 import certificate_factory
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState, RegistryValue, Served, Service, SslRecord
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import Adapter, HostState, RegistryValue, RemoteAccess, Served, Service, SslRecord
 from host_factory import IIS_APP_ID, LOOPBACK_V4, LOOPBACK_V6, V4, V6, good_key, healthy, stored
 from hypothesis import strategies as st
 
@@ -97,6 +98,51 @@ def host_states(draw: st.DrawFn) -> HostState:
         predecessors=draw(st.sampled_from([{}, {OLD.thumbprint: "2026-02-01T00:00:00Z"}])),
     )
 
+
+ADAPTERS = (
+    (),
+    (Adapter("Loopback", "loopback", True, True, True, ("127.0.0.1", "::1")), Adapter("Ethernet", "ethernet", True, True, True, ("203.0.113.5",))),
+    (Adapter("Loopback", "loopback", True, True, True, ("127.0.0.1", "::1")), Adapter("Ethernet", "ethernet", True, True, False, ("203.0.113.5",))),
+)
+dword_or_not = st.sampled_from([None, RegistryValue("dword", 0), RegistryValue("dword", 1), RegistryValue("string", "1")])
+ports_or_not = st.sampled_from([None, RegistryValue("dword", 0), RegistryValue("dword", 443), RegistryValue("dword", 80)])
+
+
+@st.composite
+def views(draw: st.DrawFn) -> RemoteAccess | None:
+    """What RRAS itself may say."""
+    certificate = draw(st.sampled_from([NEW.certificate, NEW.certificate, OLD.certificate, None]))
+    said = RemoteAccess(True, certificate, draw(st.sampled_from([None, True, False])))
+    failing = RemoteAccess(True, error={"message": "access denied", "code": 5, "function": None})
+    return draw(st.sampled_from([said, said, said, failing, RemoteAccess(False), None]))
+
+
+@st.composite
+def host_states_of_every_mode(draw: st.DrawFn) -> HostState:
+    """As host_states, in any mode, with any ConfigStore, with or without IPv6, and with anything that RRAS may say."""
+    state = draw(host_states())
+    modes = {"UseHttps": draw(dword_or_not), "isHashConfiguredByAdmin": draw(dword_or_not)}
+    config = {"UseHttps": draw(dword_or_not), "ListenerPort": draw(ports_or_not)}
+    values = {**(state.parameters or {}), **modes}
+    return dataclasses.replace(
+        state,
+        parameters={name: value for name, value in values.items() if value is not None},
+        config_store=draw(st.sampled_from([None, {name: value for name, value in config.items() if value is not None}])),
+        before_offload=draw(st.sampled_from([{}, {"mode": RegistryValue("string", "automatic"), "ConfigStore.UseHttps": RegistryValue("dword", 1)}])),
+        adapters=draw(st.sampled_from(ADAPTERS)),
+        remote_access=draw(views()),
+    )
+
+
+wanteds = st.builds(
+    Wanted,
+    st.just(NEW.certificate),
+    mode=st.sampled_from(["as_found", "as_found", "automatic", "administrator", "offload"]),
+    writer=st.sampled_from(["remote_access", "direct"]),
+    shared_records=st.booleans(),
+    listener_port=st.sampled_from([None, None, 443]),
+    service_state=st.just("running"),
+)
 
 # NEW as it may be in MY before a role has imported it: not there, or with a key that cannot be used.
 not_staged = st.sampled_from(

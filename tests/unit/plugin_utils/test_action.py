@@ -15,6 +15,8 @@ from ansible.errors import AnsibleError
 from ansible_collections.rras.sstp.plugins.action.audit import ActionModule, _candidate_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import _decode_content, optional_thumbprint, plain
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import Source
 from host_factory import healthy
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
@@ -172,5 +174,6 @@ def test_a_thumbprint_is_cleaned_and_named():
 def test_audit_plans_to_take_an_interrupted_change_back():
     """Without that a role would see nothing to do, and the journal would stay for ever."""
     state = dataclasses.replace(healthy(), interrupted=True)
-    planned = _candidate_result(state, OLD.thumbprint, OLD.certificate, False, at_hand=True)
+    source = Source(OLD.thumbprint, OLD.certificate)
+    planned = _candidate_result(state, source, Wanted(OLD.certificate), None, {"mode": "as_found", "pfx": "given", "take_over": False})
     assert planned["plan"] == ["take back an interrupted change"]

@@ -11,7 +11,6 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
-    require_automatic_mode,
     require_fitness,
     require_ownership,
     require_restartable,
@@ -51,7 +50,6 @@ OLD, NEW, OTHER = certificate_factory.old(), certificate_factory.new(), certific
 def test_a_healthy_host_is_not_refused():
     state = healthy()
     require_sstp(state)
-    require_automatic_mode(state)
     require_restartable(state)
     require_fitness(OLD.certificate, NOW)
     require_usable(state.certificate(OLD.thumbprint), OLD.thumbprint)
@@ -75,18 +73,6 @@ def test_a_host_without_sstp_is_refused(state):
 def test_an_account_without_rights_is_refused(require, host):
     with pytest.raises(SstpError, match=r"Access is denied \(5\).*no elevated administrator.*connect with one that is"):
         require(dataclasses.replace(healthy(), host=host))
-
-
-def test_administrator_mode_is_refused():
-    state = with_parameter(healthy(), "isHashConfiguredByAdmin", RegistryValue("dword", 1))
-    with pytest.raises(SstpError, match=r"isHashConfiguredByAdmin is 1.*Event 32.*use Set-RemoteAccess -SslCertificate"):
-        require_automatic_mode(state)
-
-
-def test_offload_mode_is_refused():
-    state = with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0))
-    with pytest.raises(SstpError, match=r"UseHttps is 0.*load balancer's certificate.*rras\.sstp\.registry_hash and restart"):
-        require_automatic_mode(state)
 
 
 @pytest.mark.parametrize("name", ["SstpSvc", "RasMan", "RemoteAccess", "Billing"])

@@ -52,7 +52,7 @@ NO_SUCH_THUMBPRINT = "00112233445566778899AABBCCDDEEFF00112233"
 
 
 def rotate(state, issued=NEW, service_state="running"):
-    return plan_rotation(state, Wanted(issued.certificate, service_state))
+    return plan_rotation(state, Wanted(issued.certificate, service_state=service_state))
 
 
 def changes(plan, kind):

@@ -31,7 +31,7 @@ def taken(state):
 
 def rotated(state):
     wanted = Wanted(NEW.certificate)
-    return predict_rotation(state, plan_rotation(state, wanted), NEW.certificate)
+    return predict_rotation(state, plan_rotation(state, wanted), wanted)
 
 
 def test_a_rotation_is_put_back():
@@ -54,6 +54,12 @@ def test_what_the_rotation_has_made_goes():
     assert [change.endpoint for change in changes if isinstance(change, DeleteRecord)] == [V6]
     assert [change.name for change in changes if isinstance(change, DeleteValue)] == ["SHA256CertificateHash", OLD.thumbprint]
     assert [change for change in changes if isinstance(change, SetValue)] == []
+
+
+def test_a_value_too_long_to_be_told_is_not_written_as_nothing():
+    before = with_sha256(healthy(), None, length=8192)
+    changes = plan_restoration(rotated(before), taken(before), LIMITS).changes
+    assert [change.name for change in changes if isinstance(change, SetValue | DeleteValue)] == ["SHA1CertificateHash", OLD.thumbprint]
 
 
 def test_services_that_were_stopped_stay_stopped():

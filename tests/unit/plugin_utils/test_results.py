@@ -158,11 +158,11 @@ def test_a_server_without_sstp_has_the_same_keys():
 def results():
     before = healthy()
     plan = plan_rotation(before, Wanted(NEW.certificate))
-    predicted = predict(before, plan, NEW.certificate)
+    predicted = predict(before, plan, Wanted(NEW.certificate))
     return {
-        "run": rotation_result(before, bound_to(NEW), plan, NEW.certificate, Applied(bound_to(NEW), (STEP,))),
-        "predicted": rotation_result(before, predicted, plan, NEW.certificate, None),
-        "nothing to do": rotation_result(before, before, Plan(), OLD.certificate, None),
+        "run": rotation_result(before, bound_to(NEW), plan, Wanted(NEW.certificate), Applied(bound_to(NEW), (STEP,))),
+        "predicted": rotation_result(before, predicted, plan, Wanted(NEW.certificate), None),
+        "nothing to do": rotation_result(before, before, Plan(), Wanted(OLD.certificate), None),
     }
 
 
@@ -238,7 +238,12 @@ def test_a_snapshot_is_what_was_there():
     assert shown["registry"] == {
         "SHA256CertificateHash": {"kind": "binary", "data": OLD.sha256, "length": None},
         "SHA1CertificateHash": {"kind": "binary", "data": OLD.thumbprint, "length": None},
+        "UseHttps": {"kind": "dword", "data": 1, "length": None},
+        "isHashConfiguredByAdmin": {"kind": "dword", "data": 0, "length": None},
+        "ListenerPort": {"kind": "dword", "data": 443, "length": None},
     }
+    assert shown["config_store"] == {"ListenerPort": {"kind": "dword", "data": 443, "length": None}}
+    assert (shown["before_offload"], shown["remote_access"]) == ({}, None)
     assert shown["services"] == {"SstpSvc": "running", "RasMan": "running", "RemoteAccess": "running"}
     assert shown["time"] == "2026-03-01T12:00:00Z"
 
@@ -259,7 +264,7 @@ def test_a_snapshot_can_put_back_a_value_of_another_type(value, shown):
 
 def test_a_snapshot_says_that_a_value_was_absent():
     state = with_parameter(with_parameter(healthy(), "SHA256CertificateHash", None), "SHA1CertificateHash", None)
-    assert snapshot(state)["registry"] == {}
+    assert set(snapshot(state)["registry"]) == {"UseHttps", "isHashConfiguredByAdmin", "ListenerPort"}
 
 
 def test_a_diff_of_a_missing_record_is_null():

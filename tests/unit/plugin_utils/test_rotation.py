@@ -12,9 +12,14 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
+from ansible_collections.rras.sstp.plugins.plugin_utils.modes import MODE_VALUES
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import SHA1_VALUE, SHA256_VALUE
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
+from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, read_snapshot
+from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import predict as predict_restoration
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refusal, refuse, rotation_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Policy, judge
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
 from certificate_factory import CLIENT_AUTHENTICATION, issue
 from host_factory import (
@@ -38,17 +43,17 @@ from host_factory import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from state_strategies import host_states, host_states_before_staging
+from state_strategies import host_states, host_states_before_staging, host_states_of_every_mode, wanteds
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 
 
 def rotate(state, issued=NEW, service_state="running"):
-    return plan_rotation(state, Wanted(issued.certificate, service_state))
+    return plan_rotation(state, Wanted(issued.certificate, service_state=service_state))
 
 
 def predicted(state, issued=NEW, service_state="running"):
-    return predict(state, rotate(state, issued, service_state), issued.certificate)
+    return predict(state, rotate(state, issued, service_state), Wanted(issued.certificate, service_state=service_state))
 
 
 # --- predicting ---
@@ -113,7 +118,7 @@ def test_a_rotation_leaves_everything_else_alone(state, service_state):
 
 
 def refusing(state, issued=NEW, *, take_over=False, staged=True):
-    refuse(state, issued.certificate, rotate(state, issued), take_over=take_over, staged=staged)
+    refuse(state, Wanted(issued.certificate), rotate(state, issued), take_over=take_over, staged=staged)
 
 
 def test_a_healthy_host_is_not_refused():
@@ -123,7 +128,6 @@ def test_a_healthy_host_is_not_refused():
 REFUSED = [
     pytest.param(without_service(healthy(), "SstpSvc"), "SSTP is not installed", id="no SSTP"),
     pytest.param(dataclasses.replace(healthy(), host={**healthy().host, "elevated": False}), r"Access is denied \(5\)", id="no rights"),
-    pytest.param(with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0)), "TLS is ended in front", id="offload"),
     pytest.param(with_service(healthy(), "RemoteAccess", start=4), "RemoteAccess runs although it is disabled", id="runs although disabled"),
     pytest.param(with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), "belongs to IIS", id="record of IIS"),
     pytest.param(
@@ -183,7 +187,7 @@ def test_a_record_of_another_application_beside_the_pair_does_not_matter():
 def test_a_plan_that_is_not_refused_starts_what_it_stops(state, service_state):
     plan = rotate(state, service_state=service_state)
     try:
-        refuse(state, NEW.certificate, plan, take_over=True, staged=True)
+        refuse(state, Wanted(NEW.certificate), plan, take_over=True, staged=True)
     except SstpError:
         return
     now = {service.name: service.state for service in state.services}
@@ -200,7 +204,7 @@ def test_a_plan_that_is_not_refused_starts_what_it_stops(state, service_state):
 
 
 def sentence_about(state, issued=NEW, *, take_over=False, at_hand=True):
-    return refusal(state, issued.certificate, issued.thumbprint, rotate(state, issued), take_over=take_over, at_hand=at_hand)
+    return refusal(state, Wanted(issued.certificate), issued.thumbprint, rotate(state, issued), take_over=take_over, at_hand=at_hand)
 
 
 def test_nothing_stands_against_a_rotation_of_a_healthy_host():
@@ -225,7 +229,7 @@ def test_a_candidate_that_is_still_to_be_imported_stands_against_nothing(found):
 
 
 def test_a_candidate_that_nobody_has_stands_against_a_rotation():
-    sentence = refusal(healthy(), None, NEW.thumbprint, Plan(), take_over=False, at_hand=True)
+    sentence = refusal(healthy(), Wanted(None), NEW.thumbprint, Plan(), take_over=False, at_hand=True)
     assert sentence == f"The certificate {NEW.thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate."
 
 
@@ -242,7 +246,7 @@ def test_an_unfit_candidate_stands_against_a_rotation_even_where_nothing_has_to_
     assert "is not meant for servers" in sentence_about(healthy(), unfit)
 
 
-@pytest.mark.parametrize(("state", "_sentence"), [p for p in REFUSED if p.id in ("no rights", "offload", "runs although disabled", "record of IIS")])
+@pytest.mark.parametrize(("state", "_sentence"), [p for p in REFUSED if p.id in ("no rights", "runs although disabled", "record of IIS")])
 def test_where_nothing_has_to_be_done_nothing_stands_against_it(state, _sentence):
     if state.pair[1] is None:
         state = with_records(state, state.pair[0], record(V6, OLD.thumbprint))
@@ -254,7 +258,7 @@ def test_where_nothing_has_to_be_done_nothing_stands_against_it(state, _sentence
 
 
 def repairable(state, issued=NEW):
-    return [f"{f.id} {f.subject}" for f in judge(state, Policy(candidate=issued.certificate)) if f.repairable]
+    return [f"{f.id} {f.subject}" for f in judge(state, Policy(wanted=Wanted(issued.certificate))) if f.repairable]
 
 
 def is_staged(state, issued=NEW):
@@ -291,6 +295,38 @@ def test_after_the_import_and_a_rotation_there_is_nothing_to_repair(state):
     others = [c for c in state.certificates if (c.thumbprint, c.store) != (NEW.thumbprint, "MY")]
     after = predicted(with_certificates(state, stored(NEW, key=good_key(NEW)), *others))
     assert repairable(after) == []
+
+
+# --- every mode, and every way from one into another ---
+
+
+@given(host_states_of_every_mode(), wanteds)
+def test_audit_and_rotation_agree_in_every_mode(state, wanted):
+    findings = [finding for finding in judge(state, Policy(wanted=wanted)) if finding.repairable]
+    assert bool(findings) == bool(plan_rotation(state, wanted)), findings
+
+
+@given(host_states_of_every_mode(), wanteds)
+def test_after_a_rotation_into_any_mode_there_is_nothing_to_do(state, wanted):
+    after = predict(state, plan_rotation(state, wanted), wanted)
+    assert plan_rotation(after, wanted).describe() == []
+    assert wanted.mode in ("as_found", after.mode)
+
+
+@given(host_states_of_every_mode(), wanteds)
+def test_what_a_rotation_into_any_mode_changes_is_in_its_snapshot(state, wanted):
+    """The way back leads to the state before, with every value as it was."""
+    if state.service("RemoteAccess") is None:
+        return
+    state = dataclasses.replace(state, services=tuple(dataclasses.replace(s, state="running", start=2) for s in state.services))
+    result = rotation_result(state, state, plan_rotation(state, wanted), wanted, None)
+    after = predict(state, plan_rotation(state, wanted), wanted)
+    was = read_snapshot(result["snapshot"])
+    back = predict_restoration(after, was, plan_restoration(after, was, Limits()))
+    assert {r.endpoint: r for r in back.records} == {r.endpoint: r for r in state.records}
+    told = [name for name in (SHA256_VALUE, SHA1_VALUE, *MODE_VALUES) if (value := state.parameter(name)) is None or value.data is not None]
+    assert {name: back.parameter(name) for name in told} == {name: state.parameter(name) for name in told}
+    assert back.config_store == state.config_store
 
 
 IMPORTED_FIRST = [
@@ -352,6 +388,6 @@ def test_audit_and_rotation_agree_about(state, agreed):
 def test_an_interrupted_change_is_something_to_repair_and_to_do():
     state = dataclasses.replace(healthy(), interrupted=True)
     assert repairable(state, OLD) == ["rotation_interrupted journal"]
-    result = rotation_result(state, state, rotate(state, OLD), OLD.certificate, None, recovered=True)
+    result = rotation_result(state, state, rotate(state, OLD), Wanted(OLD.certificate), None, recovered=True)
     assert result["changed"] is True
     assert result["plan"] == ["take back an interrupted change"]

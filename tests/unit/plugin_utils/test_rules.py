@@ -10,7 +10,9 @@ import dataclasses
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
-from ansible_collections.rras.sstp.plugins.plugin_utils.rules import Finding, Policy, judge
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, Served, Service
 from certificate_factory import ANY_PURPOSE, CLIENT_AUTHENTICATION, NOW, SERVER_AUTHENTICATION, issue
 from host_factory import (
@@ -19,9 +21,11 @@ from host_factory import (
     LOOPBACK_V6,
     V4,
     V6,
+    administered,
     bound_to,
     good_key,
     healthy,
+    offloading,
     record,
     stored,
     with_certificates,
@@ -89,7 +93,7 @@ def only(state, **policy):
 )
 def test_nothing_is_found(state):
     assert found(state) == ()
-    assert found(state, candidate=state.certificate(state.pair[0].certificate_hash).certificate) == ()
+    assert found(state, wanted=Wanted(state.certificate(state.pair[0].certificate_hash).certificate)) == ()
 
 
 # --- one rule each: state, id, severity, event, subject, repairable ---
@@ -247,24 +251,6 @@ RULES = [
     ),
     pytest.param(dataclasses.replace(healthy(), interrupted=True), "rotation_interrupted", "error", None, "journal", True, id="interrupted rotation"),
     pytest.param(without_service(healthy(), "SstpSvc"), "sstp_not_installed", "error", None, "SstpSvc", False, id="SSTP not installed"),
-    pytest.param(
-        with_parameter(healthy(), "isHashConfiguredByAdmin", RegistryValue("dword", 1)),
-        "mode_not_judged",
-        "warning",
-        None,
-        "SstpSvc",
-        False,
-        id="administrator mode",
-    ),
-    pytest.param(
-        with_parameter(healthy(), "UseHttps", RegistryValue("dword", 0)),
-        "mode_not_judged",
-        "warning",
-        None,
-        "SstpSvc",
-        False,
-        id="offload mode",
-    ),
 ]
 
 
@@ -339,9 +325,9 @@ def test_a_key_that_nobody_has_tried_is_no_finding():
         ),
         pytest.param(without_service(with_records(healthy()), "SstpSvc"), ["sstp_not_installed"], id="without SSTP nothing else matters"),
         pytest.param(
-            with_parameter(with_records(healthy()), "UseHttps", RegistryValue("dword", 0)),
-            ["mode_not_judged"],
-            id="in another mode nothing else is judged",
+            with_parameter(with_parameter(with_records(healthy()), "UseHttps", RegistryValue("dword", 0)), "SHA1CertificateHash", None),
+            ["offload_hash_not_kept", "balancer_unknown"],
+            id="where a device in front ends TLS the records do not matter",
         ),
     ],
 )
@@ -372,7 +358,7 @@ def test_a_certificate_of_another_store_is_looked_for_there():
 
 
 def test_a_healthy_host_is_not_the_wanted_one():
-    findings = found(healthy(), candidate=NEW.certificate)
+    findings = found(healthy(), wanted=Wanted(NEW.certificate))
     assert [(f.id, f.subject, f.expected, f.actual) for f in findings] == [
         ("binding_not_wanted", "0.0.0.0:443", NEW.thumbprint, OLD.thumbprint),
         ("binding_not_wanted", "[::]:443", NEW.thumbprint, OLD.thumbprint),
@@ -382,11 +368,11 @@ def test_a_healthy_host_is_not_the_wanted_one():
 
 def test_the_wanted_certificate_of_another_store_is_not_the_wanted_one():
     state = with_certificates(both(OLD, certificate_store_name="WebHosting"), stored(OLD, "WEBHOSTING", good_key(OLD)))
-    assert ids(found(state, candidate=OLD.certificate)) == ["binding_not_wanted", "binding_not_wanted"]
+    assert ids(found(state, wanted=Wanted(OLD.certificate))) == ["binding_not_wanted", "binding_not_wanted"]
 
 
 def test_a_missing_record_is_not_named_twice():
-    assert ids(found(with_records(healthy(), record(V4, OLD.thumbprint)), candidate=OLD.certificate)) == ["binding_missing"]
+    assert ids(found(with_records(healthy(), record(V4, OLD.thumbprint)), wanted=Wanted(OLD.certificate))) == ["binding_missing"]
 
 
 # --- what is served ---
@@ -442,12 +428,12 @@ def test_rras_that_runs_although_disabled_is_a_warning(sstp):
 
 @given(host_states())
 def test_every_state_can_be_judged(state):
-    findings = found(state, candidate=NEW.certificate)
+    findings = found(state, wanted=Wanted(NEW.certificate))
     assert all(isinstance(finding, Finding) and finding.severity in ("error", "warning") for finding in findings)
     assert list(findings) == sorted(findings, key=lambda finding: finding.severity != "error")
     assert len({(finding.id, finding.subject) for finding in findings}) == len(findings)
 
 
 def test_an_interrupted_change_is_found_in_every_mode():
-    state = dataclasses.replace(healthy(), parameters={"UseHttps": RegistryValue("dword", 0)}, interrupted=True)
-    assert [finding.id for finding in judge(state, Policy())] == ["rotation_interrupted", "mode_not_judged"]
+    for mode in (offloading(healthy()), administered(healthy()), healthy()):
+        assert "rotation_interrupted" in ids(found(dataclasses.replace(mode, interrupted=True)))

@@ -37,6 +37,7 @@ POWERSHELL: dict[str, set[str]] = {
     "psobject": set(),
     "scriptblock": set(),
     "switch": set(),
+    "System.Management.Automation.CommandNotFoundException": set(),
     "System.Management.Automation.PSCustomObject": set(),
 }
 ANSIBLE = {"Ansible.Basic.AnsibleModule": {"Create"}}

@@ -18,7 +18,11 @@ ALLOWED = {
     "ConvertFrom-Json": {"InputObject"},
     "ConvertTo-Json": {"InputObject", "Compress", "Depth"},
     "ForEach-Object": {"Begin", "End", "InputObject", "Process"},
+    # Of the module RemoteAccess, Windows Server 2012 and later; the common parameter is that of every cmdlet.
+    "Get-RemoteAccess": {"ErrorAction"},
+    "Get-RemoteAccessLoadBalancer": {"ErrorAction"},
     "New-Object": {"ArgumentList", "TypeName"},
+    "Set-RemoteAccess": {"ErrorAction", "Force", "SslCertificate"},
     "Set-StrictMode": {"Version"},
     "Sort-Object": {"CaseSensitive", "Descending", "Property", "Unique"},
     "Where-Object": {"FilterScript", "InputObject"},

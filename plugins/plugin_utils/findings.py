@@ -1,0 +1,53 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A finding of an audit, and what an audit is held against. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .balancer import Balancer
+from .plan import Wanted
+from .wire import Sight
+
+ROTATE = "rotate the certificate (rras.sstp.rotate)"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """event is the RasSstp event that it leads to, or None.
+
+    repairable: a rotation heals it with the certificate at hand; the others first need something else, such as a new certificate.
+    """
+
+    id: str
+    severity: str
+    subject: str
+    expected: str
+    actual: str
+    event: int | None
+    remedy: str
+    repairable: bool = True
+
+    def to_result(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        event = f" (leads to RasSstp event {self.event})" if self.event else ""
+        return f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """expiry_days: warn so many days ahead. wanted: the end state that is asked for, if the audit is about one. wire: what clients are shown.
+
+    balancer: what the device in front shows, where one was looked at. public_addresses: where clients arrive on the host, as far as somebody has said.
+    """
+
+    expiry_days: int = 30
+    wanted: Wanted | None = None
+    wire: tuple[Sight, ...] = ()
+    balancer: Balancer | None = None
+    public_addresses: tuple[str, ...] = ()

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 The rras.sstp authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of rotate and audit to what is wanted of a server, whatever its mode. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .balancer import Balancer, look_at_balancer, parse_balancer, require_one_certificate
+from .errors import SstpError
+from .inputs import clean_hex, clean_port
+from .modes import AS_FOUND, MODES, port_after, target_mode
+from .names import ADMINISTRATOR, OFFLOAD
+from .plan import Limits, Wanted
+from .state import HostState
+from .windows import Backend, Scope
+from .x509 import Certificate
+
+_BALANCER_SECONDS = 10.0
+
+MODE_SPEC: dict[str, Any] = {
+    "mode": {"type": "str", "choices": list(MODES), "default": AS_FOUND},
+    "writer": {"type": "str", "choices": ["remote_access", "direct"], "default": "remote_access"},
+    "shared_records": {"type": "bool", "default": False},
+    "listener_port": {"type": "int"},
+    "balancer": {"type": "str"},
+    "sha256": {"type": "str"},
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the options name. certificate: where the controller has it. sha256: the hash given for offload, upper-case hex."""
+
+    thumbprint: str | None = None
+    certificate: Certificate | None = None
+    sha256: str | None = None
+
+
+def source_of(args: Mapping[str, Any], thumbprint: str | None, certificate: Certificate | None) -> Source:
+    """Raises SstpError for options that cannot be meant, before any host is asked."""
+    if args["balancer"] is not None:
+        parse_balancer(args["balancer"])
+    if args["listener_port"] is not None:
+        clean_port(args["listener_port"], "listener_port")
+        if args["port"] is not None:
+            raise SstpError("Options port and listener_port cannot be given together: listener_port moves SSTP to another port, and its records with it.")
+    return Source(thumbprint, certificate, clean_hex(args["sha256"], "Option sha256", 64) if args["sha256"] is not None else None)
+
+
+def scope_for(args: Mapping[str, Any], source: Source) -> Scope:
+    """RRAS itself is asked where administrator mode is found or wanted."""
+    thumbprints = (source.thumbprint,) if source.thumbprint else ()
+    ports = (clean_port(args["port"]),) if args["port"] is not None else ()
+    asked = "always" if args["mode"] == ADMINISTRATOR and args["writer"] == "remote_access" else "unless_automatic"
+    return Scope(ports=ports, thumbprints=thumbprints, prove=thumbprints, prove_bound=True, remote_access=asked)
+
+
+def at_port_after(args: Mapping[str, Any], state: HostState, scope: Scope, backend: Backend) -> tuple[HostState, Scope]:
+    """The host as it is about the port that SSTP is to have afterwards: looked at once more where that is another one."""
+    target = target_mode(state, args["mode"])
+    if scope.ports or not state.installed or target == OFFLOAD:
+        return state, scope
+    port = port_after(state, target, args["listener_port"])
+    if port == state.port:
+        return state, scope
+    moved = replace(scope, ports=(port,))
+    return backend.observe(moved), moved
+
+
+def look_for(args: Mapping[str, Any], state: HostState) -> Balancer | None:
+    """What the balancer shows, where the server is, or is to be, one behind it."""
+    if args["balancer"] is None or OFFLOAD not in (state.mode, target_mode(state, args["mode"])):
+        return None
+    return look_at_balancer(args["balancer"], _BALANCER_SECONDS)
+
+
+def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balancer: Balancer | None, limits: Limits, service_state: str = "running") -> Wanted:
+    """Raises SstpError where the options do not name what that mode needs."""
+    if target_mode(state, args["mode"]) == OFFLOAD:
+        certificate, sha256 = _offload_certificate(state, source, balancer)
+    else:
+        certificate, sha256 = _certificate(state, source), ""
+    return Wanted(
+        certificate=certificate,
+        sha256=sha256,
+        mode=args["mode"],
+        writer=args["writer"],
+        shared_records=args["shared_records"],
+        listener_port=args["listener_port"],
+        service_state=service_state,
+        limits=limits,
+    )
+
+
+def _certificate(state: HostState, source: Source) -> Certificate:
+    """From the host's store, or one that the controller has and can import."""
+    if source.thumbprint is None:
+        raise SstpError(
+            f"This server is in {state.mode} mode and serves TLS itself: give the certificate as pfx, certificate or thumbprint "
+            "(balancer and sha256 are for servers behind a device that ends TLS; mode: offload makes it one)."
+        )
+    stored = state.certificate(source.thumbprint)
+    if stored is not None:
+        return stored.certificate
+    if source.certificate is not None:
+        return source.certificate
+    raise SstpError(f"The certificate {source.thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate.")
+
+
+def _offload_certificate(state: HostState, source: Source, balancer: Balancer | None) -> tuple[Certificate | None, str]:
+    """The certificate where it is known, and the hash that the server is to have; all that is given must be the same."""
+    stored = state.certificate(source.thumbprint) if source.thumbprint else None
+    given = source.certificate or (stored.certificate if stored else None)
+    shown = require_one_certificate(balancer) if balancer is not None else None
+    known = {"sha256": source.sha256, "the certificate": given.sha256 if given else None, "the balancer": shown.sha256 if shown else None}
+    hashes = {name: value for name, value in known.items() if value}
+    if not hashes:
+        raise SstpError(
+            "TLS is ended in front of this server (offload mode): give the balancer, so that the controller reads its certificate there, "
+            "or that certificate (certificate), or its SHA-256 hash (sha256)."
+        )
+    if len(set(hashes.values())) > 1:
+        differing = " and ".join(f"{value} of {name}" for name, value in hashes.items())
+        raise SstpError(f"What is given for offload mode does not agree: the SHA-256 is {differing}; give what the balancer serves.")
+    return shown or given, next(iter(hashes.values()))
