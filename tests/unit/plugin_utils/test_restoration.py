@@ -16,7 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Want
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, predict, read_snapshot, require_origin
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict as predict_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
-from host_factory import V4, V6, healthy, record, with_records, with_service
+from host_factory import V4, V6, healthy, record, with_records, with_service, with_sha256
 from hypothesis import given
 from state_strategies import host_states
 
