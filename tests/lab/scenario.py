@@ -54,6 +54,7 @@ __all__ = [
     "differences",
     "hashes_of",
     "issue",
+    "judged_by",
     "load",
     "names",
     "not_covered",
@@ -132,6 +133,12 @@ def hashes_of(issued: Mapping[str, Issued], authority: Authority) -> dict[str, t
         authority.intermediate.fingerprint(hashes.SHA256()).hex(),
     )
     return {**{name: (item.thumbprint, item.sha256) for name, item in issued.items()}, INTERMEDIATE: intermediate}
+
+
+def judged_by(scenario: Scenario, thumbprints: Hashes) -> dict[str, Any]:
+    """What judge.working must be told of a scenario beside a host's raw state; thumbprints: as of hashes_of."""
+    balancer = scenario.rotation.balancer
+    return {"balancer": thumbprints[balancer][1] if balancer else None, "ipv6": scenario.host.get("ipv6")}
 
 
 # --- into the state -----------------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ class SimHost(Server):
             try:
                 self.machine.served(address, self.port)
             except WindowsError as error:
-                if error.code in (NO_ADDRESS, REFUSED):
+                if error.code in (NO_ADDRESS, REFUSED) and not self.machine.speaks_plain_http(address, self.port):
                     return None
             return self.state()
 

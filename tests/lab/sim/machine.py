@@ -129,8 +129,15 @@ class Machine:
     def _listens(self, address: str, port: int) -> bool:
         service = self.services.find("SstpSvc")
         own = service is not None and service.state == "running" and self.sstp.port == port and self.sstp.uses_https
-        if not own and port not in self.listeners:
-            return False
+        return (own or port in self.listeners) and self._is_listened_to(address)
+
+    def speaks_plain_http(self, address: str, port: int) -> bool:
+        """Whether SstpSvc answers there without TLS, for a load balancer that has ended it."""
+        service = self.services.find("SstpSvc")
+        own = service is not None and service.state == "running" and self.sstp.port == port and not self.sstp.uses_https
+        return own and (self.ipv6 or ":" not in address) and self._is_listened_to(address)
+
+    def _is_listened_to(self, address: str) -> bool:
         only = self.registry.get(HTTP, "ListenOnlyList")
         wildcard = "::" if ":" in address else "0.0.0.0"
         listed = only.data if only and isinstance(only.data, list) else []
