@@ -15,10 +15,10 @@ SERVICES = ("SstpSvc", "RasMan", "RemoteAccess")
 REJECT = 0x8
 
 
-def _pair(state: dict[str, Any]) -> tuple[list[str], dict[str, Any] | None]:
+def _pair(state: dict[str, Any], ipv6: bool) -> tuple[list[str], dict[str, Any] | None]:
     records = {item["endpoint"]: item for item in state["http"] if item["family"] == "ip"}
     names = [f"{address}:{state['port']}" for address in ("0.0.0.0", "[::]")]
-    reasons = [f"no record {name}" for name in names if name not in records]
+    reasons = [f"no record {name}" for name in (names if ipv6 else names[:1]) if name not in records]
     found = [records[name] for name in names if name in records]
     reasons += [f"record {item['endpoint']} rejects connections" for item in found if item["flags"] & REJECT]
     if len(found) == 2 and found[0]["hash"] != found[1]["hash"]:
@@ -50,25 +50,65 @@ def _fitness(item: dict[str, Any]) -> list[str]:
     return reasons
 
 
-def _hashes(state: dict[str, Any], item: dict[str, Any]) -> list[str]:
-    values = {name.lower(): value for name, value in (state["sstpsvc"] or {}).items()}
-    sha256, sha1 = values.get("sha256certificatehash"), values.get("sha1certificatehash")
-    reasons = []
+def _value(state: dict[str, Any], name: str) -> dict[str, Any] | None:
+    values = {found.lower(): value for found, value in (state["sstpsvc"] or {}).items()}
+    found: dict[str, Any] | None = values.get(name.lower())
+    return found
+
+
+def _number(state: dict[str, Any], name: str) -> int | None:
+    value = _value(state, name)
+    return int(value["value"]) if value and value["type"] == "REG_DWORD" else None
+
+
+def _sha256(state: dict[str, Any], wanted: str | None) -> list[str]:
+    """wanted: the hash that it must be; None: any certificate's will do."""
+    sha256 = _value(state, "SHA256CertificateHash")
     if sha256 is None or sha256["type"] != "REG_BINARY" or len(sha256["value"]) != 64:
-        reasons.append("SHA256CertificateHash is not 32 bytes")
-    elif sha256["value"] != item["sha256"]:
-        reasons.append("SHA256CertificateHash is of another certificate: every logon fails")
+        return ["SHA256CertificateHash is not 32 bytes"]
+    if wanted is not None and sha256["value"] != wanted:
+        return ["SHA256CertificateHash is of another certificate: every logon fails"]
+    return []
+
+
+def _hashes(state: dict[str, Any], item: dict[str, Any]) -> list[str]:
+    sha1 = _value(state, "SHA1CertificateHash")
+    reasons = _sha256(state, item["sha256"])
     if sha1 is not None and (sha1["type"] != "REG_BINARY" or sha1["value"] != item["thumbprint"]):
         reasons.append("SHA1CertificateHash is of another certificate")
     return reasons
 
 
-def working(state: dict[str, Any]) -> list[str]:
-    """The reasons why SSTP does not work in this state (WineHost.state); empty when it does."""
+def _offload(state: dict[str, Any], balancer: str | None) -> list[str]:
+    """TLS is ended in front of the server: neither its records nor its certificates matter, but the hash does."""
+    reasons = [] if _number(state, "isHashConfiguredByAdmin") == 1 else ["isHashConfiguredByAdmin is not 1"]
+    reasons += _sha256(state, balancer)
+    sha1 = _value(state, "SHA1CertificateHash")
+    if sha1 is not None and (sha1["type"] != "REG_BINARY" or len(sha1["value"]) != 40):
+        reasons.append("SHA1CertificateHash is not 20 bytes")
+    return reasons
+
+
+def _chosen(state: dict[str, Any]) -> list[str]:
+    """A certificate that the administrator has chosen must be in MY (event 25)."""
+    kept = _value(state, "SHA256CertificateHash")
+    own = {item["sha256"] for name, items in state["certificates"].items() if name.lower() == "my" for item in items}
+    missing = _number(state, "isHashConfiguredByAdmin") == 1 and kept is not None and kept["value"] not in own
+    return ["the configured certificate is not in MY"] if missing else []
+
+
+def working(state: dict[str, Any], *, balancer: str | None = None, ipv6: bool | None = None) -> list[str]:
+    """The reasons why SSTP does not work in this state (WineHost.state); empty when it does.
+
+    balancer: SHA-256 (lower case hex) of the certificate that the load balancer in front serves, where that is known. It counts only where UseHttps is 0.
+    ipv6: whether that protocol is bound to the network adapters; None: as the state tells, and if it does not, it is.
+    """
     running = {name: item["state"] for name, item in state["services"].items()}
     reasons = [f"{name} does not run" for name in SERVICES if running.get(name) != "running"]
-    more, record = _pair(state)
-    reasons += more
+    if _number(state, "UseHttps") == 0:
+        return [*reasons, *_offload(state, balancer)]
+    more, record = _pair(state, state.get("ipv6", True) if ipv6 is None else ipv6)
+    reasons += [*more, *_chosen(state)]
     if record is None:
         return reasons
     item = _certificate(state, record)

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.agent import SSTPSVC, Agent, Record, WinError
+from lab.agent import LAB, SSTPSVC, Agent, Record, WinError
 from lab.pki import ANY_PURPOSE, CLIENT_AUTH, SERVER_AUTH, Authority, Issued, keyring, pooled_key
 from lab.scenario_file import (
     INTERMEDIATE,
@@ -36,6 +36,7 @@ from lab.scenario_file import (
     CertificateSpec,
     Outcome,
     RecordWords,
+    RemoteAccessWords,
     Scenario,
     ScenarioError,
     State,
@@ -53,6 +54,7 @@ __all__ = [
     "differences",
     "hashes_of",
     "issue",
+    "judged_by",
     "load",
     "names",
     "not_covered",
@@ -60,6 +62,9 @@ __all__ = [
 
 HTTP_PARAMETERS = r"SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
 WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+# Where both kinds of host keep what the lab has set of their network, and of what RRAS says.
+NETWORK = LAB + r"\Network"
+REMOTE_ACCESS = LAB + r"\RemoteAccess"
 NOT_FOUND = 2
 DISABLED = 4
 DATABASE_LOCKED = 1055
@@ -130,6 +135,12 @@ def hashes_of(issued: Mapping[str, Issued], authority: Authority) -> dict[str, t
     return {**{name: (item.thumbprint, item.sha256) for name, item in issued.items()}, INTERMEDIATE: intermediate}
 
 
+def judged_by(scenario: Scenario, thumbprints: Hashes) -> dict[str, Any]:
+    """What judge.working must be told of a scenario beside a host's raw state; thumbprints: as of hashes_of."""
+    balancer = scenario.rotation.balancer
+    return {"balancer": thumbprints[balancer][1] if balancer else None, "ipv6": scenario.host.get("ipv6")}
+
+
 # --- into the state -----------------------------------------------------------------------------------------------
 
 
@@ -143,6 +154,8 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
         agent.set_value(WINDOWS, "CurrentBuildNumber", str(scenario.host["build"]))
     if not scenario.host.get("sha1", True):
         agent.switch("Sha1", 0)
+    if not scenario.host.get("ipv6", True):
+        agent.set_value(NETWORK, "IPv6Unbound", 1)
     _import(host, scenario, issued)
     if state.stores["CA"].get(INTERMEDIATE) == "good":
         agent.add_certificate(authority.intermediate.public_bytes(Encoding.DER), "CA")
@@ -151,6 +164,7 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
             agent.set_record(_record(key, words, host.port, known))
     _start(agent)
     _write_values(agent, state, known)
+    _configure_remote_access(agent, scenario.remote_access, issued)
     if state.listen is not None:
         agent.set_value(HTTP_PARAMETERS, "ListenOnlyList", state.listen)
     _spoil(agent, state, issued)
@@ -199,6 +213,22 @@ def _write_values(agent: Agent, state: State, known: Hashes) -> None:
             else:
                 with _absent():
                     agent.delete_value(below, last)
+
+
+def _configure_remote_access(agent: Agent, words: RemoteAccessWords, issued: Mapping[str, Issued]) -> None:
+    values = {
+        "Form": 1 if words.form == "bytes" else None,
+        "Certificate": issued[words.certificate].der if words.certificate else None,
+        "UseHttp": None if words.use_http is None else int(words.use_http),
+        "ConnectTo": words.connect_to,
+        "Fails": words.fails,
+        "GetFails": words.get_fails,
+    }
+    for name, value in values.items():
+        if value is not None:
+            agent.set_value(REMOTE_ACCESS, name, value)
+    for name, status in words.nodes.items():
+        agent.set_value(REMOTE_ACCESS + r"\Nodes", name, status)
 
 
 @contextlib.contextmanager

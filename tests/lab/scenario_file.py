@@ -33,7 +33,7 @@ OWNERS = {
     "nobody": "{00000000-0000-0000-0000-000000000000}",
 }
 
-HOST_KEYS = {"build": int, "http_update": bool, "elevated": bool, "port": int, "sha1": bool}
+HOST_KEYS = {"build": int, "http_update": bool, "elevated": bool, "port": int, "sha1": bool, "ipv6": bool, "cmdlets": bool}
 CERTIFICATE_KEYS = {
     "names": list, "days_left": int, "starts_in": int, "eku": (str, list), "key": str, "same_key_as": str, "issuer": str,
     "crl": list, "friendly_name": str,
@@ -56,12 +56,21 @@ SWITCH_KEYS = {"switch": str, "value": int}
 SWITCHES = {"HashDelay", *(f"{name}.{word}" for name in SERVICES for word in ("StopHangs", "StartFails", "DiesAfter"))}
 OPTION_KEYS = {
     "candidate": str, "by": str, "take_over": bool, "service_state": str, "service_timeout": int, "settle_timeout": int,
+    "mode": str, "writer": str, "shared_records": bool, "port": int, "listener_port": int, "balancer": str,
 }  # fmt: skip
+OPTION_WORDS = {"mode": ("as_found", "automatic", "administrator", "offload"), "writer": ("remote_access", "direct")}
+# What RRAS itself says, by the module RemoteAccess.
+REMOTE_ACCESS_KEYS = {
+    "form": str, "certificate": str, "use_http": bool, "connect_to": str, "nodes": dict, "fails": str, "get_fails": str,
+}  # fmt: skip
+FORMS = ("certificate", "bytes")
+NODE_STATES = ("Converged", "Converging", "Default", "Draining", "Stopped", "Suspended", "Unknown")
+NODE_WORDS = tuple(f"{state}{rest}" for state in NODE_STATES for rest in ("", " without certificate"))
 STATE_KEYS: dict[str, type | tuple[type, ...]] = {
     "stores": dict, "records": dict, "SstpSvc": (dict, str), "services": (dict, str), "listen": str, "registry": dict,
 }  # fmt: skip
 SCENARIO_KEYS = {
-    "title": str, "source": list, "host": dict, "certificates": dict, **STATE_KEYS, "faults": list, "events": list,
+    "title": str, "source": list, "host": dict, "certificates": dict, **STATE_KEYS, "RemoteAccess": dict, "faults": list, "events": list,
     "works": bool, "findings": (list, dict), "rotate": (str, dict), "with": dict, "after": dict, "assumed": list, "only": dict,
 }  # fmt: skip
 REQUIRED = ("title", "source", "findings", "rotate")
@@ -134,11 +143,28 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rotation:
-    """How the rotation is called. by: pfx (brings the candidate where the host lacks it) or thumbprint."""
+    """How the rotation is called. by: pfx (brings the candidate where the host lacks it) or thumbprint.
+
+    balancer: the certificate that the load balancer in front serves; the rotation is told its hash, and no candidate.
+    """
 
     candidate: str = "new"
     by: str = "pfx"
     options: Mapping[str, Any] = field(default_factory=dict)
+    balancer: str | None = None
+
+
+@dataclass(frozen=True)
+class RemoteAccessWords:
+    """What RRAS itself says, and how its cmdlets fail; None: as the rest of the server has it. certificate: its name. nodes: name -> status."""
+
+    form: str = "certificate"
+    certificate: str | None = None
+    use_http: bool | None = None
+    connect_to: str | None = None
+    nodes: Mapping[str, str] = field(default_factory=dict)
+    fails: str | None = None
+    get_fails: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +182,7 @@ class Scenario:
     rotate: Outcome
     host: Mapping[str, Any] = field(default_factory=dict)
     certificates: Mapping[str, CertificateSpec] = field(default_factory=dict)
+    remote_access: RemoteAccessWords = RemoteAccessWords()
     faults: tuple[Fault, ...] = ()
     events: tuple[int, ...] | None = None
     works: bool = False
@@ -174,7 +201,7 @@ class Scenario:
 
         Each Wine host has a port of its own anyhow, for all share the loopback addresses.
         """
-        wanted = ("build", "http_update", "elevated", "port") if kind == "sim" else ("http_update",)
+        wanted = ("build", "http_update", "elevated", "port", "cmdlets") if kind == "sim" else ("http_update", "cmdlets")
         return {name: self.host[name] for name in wanted if name in self.host}
 
 
@@ -286,6 +313,7 @@ def _scenario(name: str, content: dict[str, Any]) -> Scenario:
         rotate=_outcome(data["rotate"]),
         host=_keys(data.get("host", {}), HOST_KEYS, "host"),
         certificates=certificates,
+        remote_access=_remote_access(data.get("RemoteAccess", {}), certificates),
         faults=tuple(_fault(item) for item in data.get("faults", [])),
         events=_events(data["events"]) if "events" in data else None,
         works=data.get("works", False),
@@ -407,6 +435,20 @@ def _initial(state: State) -> State:
     return State(stores, records, state.values, services, state.listen, state.registry)
 
 
+def _remote_access(given: dict[str, Any], certificates: Collection[str]) -> RemoteAccessWords:
+    data = _keys(given, REMOTE_ACCESS_KEYS, "RemoteAccess")
+    if "form" in data:
+        _word(data["form"], FORMS, "RemoteAccess.form")
+    if "certificate" in data:
+        _word(data["certificate"], list(certificates), "RemoteAccess.certificate")
+    for name, word in data.get("nodes", {}).items():
+        _word(word, NODE_WORDS, f"RemoteAccess.nodes.{name}")
+    for key in ("connect_to", "fails", "get_fails"):
+        if data.get(key) == "":
+            raise ScenarioError(f"RemoteAccess.{key} must not be empty; leave it out")
+    return RemoteAccessWords(**data)
+
+
 def _fault(given: Any) -> Fault:
     if not isinstance(given, dict) or ("call" in given) == ("switch" in given):
         raise ScenarioError(f"a fault has call and code, or switch and value, and {given!r} has not")
@@ -446,9 +488,17 @@ def _outcome(given: Any) -> Outcome:
 
 def _rotation(given: dict[str, Any], certificates: Collection[str]) -> Rotation:
     data = dict(_keys(given, OPTION_KEYS, "with"))
+    for key, known in OPTION_WORDS.items():
+        if key in data:
+            _word(data[key], known, f"with.{key}")
+    balancer = data.pop("balancer", None)
+    if balancer is not None:
+        _word(balancer, list(certificates), "with.balancer")
+        if extra := [key for key in ("candidate", "by") if key in data]:
+            raise ScenarioError(f"with has balancer, whose certificate never comes to the server, so it cannot have {' and '.join(extra)}")
     candidate = _word(data.pop("candidate", "new"), list(certificates), "with.candidate")
     by = _word(data.pop("by", "pfx"), ("pfx", "thumbprint"), "with.by")
-    return Rotation(candidate, by, data)
+    return Rotation(candidate, by, data, balancer)
 
 
 def _only(given: dict[str, Any]) -> dict[str, str]:

@@ -10,12 +10,14 @@ import functools
 import os
 import ssl
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
 
-from lab.pki import keyring
+from lab.pki import Issued, keyring
 
 URI = "/sra_{ba195980-cd49-458b-9e23-c84ee0adcd75}/"
 REJECT, DISABLE_HTTP2, DISABLE_TLS13, ENABLE_SESSION_TICKET, DISABLE_TLS12 = 0x8, 0x10, 0x40, 0x800, 0x1000
@@ -103,15 +105,19 @@ def _context(thumbprint: str, authorities: frozenset[str], versions: tuple[str, 
     if not flags & ENABLE_SESSION_TICKET:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-    sent = [issued.certificate, *(item for item in issued.chain if item.fingerprint(SHA1()).hex() in authorities)]
+    load_chain(context, issued, [item for item in issued.chain if item.fingerprint(SHA1()).hex() in authorities])
+    return context
+
+
+def load_chain(context: ssl.SSLContext, issued: Issued, chain: Iterable[Certificate]) -> None:
+    """Let a server show the certificate, with this much of its chain."""
     # ssl reads keys from files only; this one exists in memory alone.
     file = os.memfd_create("lab")
     try:
-        os.write(file, issued.key_pem() + b"".join(item.public_bytes(Encoding.PEM) for item in sent))
+        os.write(file, issued.key_pem() + b"".join(item.public_bytes(Encoding.PEM) for item in (issued.certificate, *chain)))
         context.load_cert_chain(f"/proc/self/fd/{file}")
     finally:
         os.close(file)
-    return context
 
 
 class TlsStream:

@@ -29,6 +29,8 @@ from lab.scenario import Scenario  # noqa: E402
 
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 PASSWORD = "443"
+# Of the rotation's options, those that its preflight takes as well.
+PREFLIGHT = ("take_over", "mode", "writer", "shared_records", "port", "listener_port", "sha256")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Driver:
         return self._call(options)
 
     def _perform(self, module: ModuleType, **given: Any) -> dict[str, Any]:
+        if unknown := given.keys() - module.ARGUMENT_SPEC.keys():
+            raise TypeError(f"{module.__name__.rpartition('.')[2]} has no option {', '.join(sorted(unknown))}")
         action = object.__new__(module.ActionModule)
         action._task = SimpleNamespace(check_mode=self._check_mode)
         args = {name: given.get(name, spec.get("default")) for name, spec in module.ARGUMENT_SPEC.items()}
@@ -75,7 +79,8 @@ class Driver:
 
     def audit(self, scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
         """The preflight: what audit gives with the scenario's candidate."""
-        return self._perform(audit_action, **_source(scenario, issued), take_over=scenario.rotation.options.get("take_over", False))
+        options = {name: value for name, value in _options(scenario, issued).items() if name in PREFLIGHT}
+        return self._perform(audit_action, **_source(scenario, issued), **options)
 
     def rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> Result:
         """What the role sstp_certificate does, without retiring."""
@@ -91,6 +96,8 @@ class Driver:
     def _rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
         source = _source(scenario, issued)
         audit = self.audit(scenario, issued)
+        if scenario.rotation.balancer:  # which has the certificate: there is nothing to bring, and rotate itself refuses what there is to refuse
+            return self._switch(scenario, issued)
         preflight = audit["candidate"]
         found = any((item["thumbprint"], item["certificate_store_name"]) == (preflight["thumbprint"], "MY") for item in audit["server"]["certificates"])
         if preflight["refusal"] is not None:
@@ -102,14 +109,17 @@ class Driver:
             if not preflight["staged"]:
                 self._stage(source)
             switching = True
-            switch = self._perform(rotate_action, **source, **scenario.rotation.options)
-            self._plan = switch["plan"]
-            return bool(switch["changed"]) or self._brought
+            return self._switch(scenario, issued) or self._brought
         except SstpError as error:
             switched = switching and bool(error.facts.get("changed"))
             if self._brought and not switched and not self._check_mode and not found:
                 self._take_away(issued[scenario.rotation.candidate].thumbprint)
             raise
+
+    def _switch(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
+        switch = self._perform(rotate_action, **_source(scenario, issued), **_options(scenario, issued))
+        self._plan = switch["plan"]
+        return bool(switch["changed"])
 
     def _take_away(self, thumbprint: str) -> None:
         try:
@@ -128,8 +138,17 @@ class Driver:
 
 
 def _source(scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
-    """The candidate as the options of the modules name it."""
+    """The candidate as the options of the modules name it; nothing where a load balancer has the certificate."""
+    if scenario.rotation.balancer:
+        return {}
     candidate = issued[scenario.rotation.candidate]
     if scenario.rotation.by == "thumbprint":
         return {"thumbprint": candidate.thumbprint}
     return {"pfx": base64.b64encode(candidate.pfx(PASSWORD)).decode(), "pfx_password": PASSWORD}
+
+
+def _options(scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
+    """Only what the scenario says: what it leaves out has the modules' own defaults."""
+    rotation = scenario.rotation
+    served = {"sha256": issued[rotation.balancer].sha256} if rotation.balancer else {}
+    return {**rotation.options, **served}

@@ -159,15 +159,16 @@ def test_audit_and_rotation_are_as_the_scenario_says(wanted: Scenario, authority
     with SimHost("vpn01", **wanted.host_options("sim")) as host:
         issued = scenario.apply(wanted, host, authority)
         before = host.state()
-        reasons = judge.working(before)
-        assert (reasons == []) is wanted.works, reasons
         known = scenario.hashes_of(issued, authority)
+        told = scenario.judged_by(wanted, known)
+        reasons = judge.working(before, **told)
+        assert (reasons == []) is wanted.works, reasons
         assert scenario.differences(wanted.state, before, known) == []
         if wanted.events is not None:
             assert set(scenario.raised(before)) == set(wanted.events)
         driver = Driver(host.call)
         check_findings(driver, wanted)
-        check_rotation(driver, wanted, host, issued, before)
+        check_rotation(driver, wanted, host, issued, before, told)
         if wanted.after is not None:
             assert scenario.differences(wanted.after, host.state(), known) == []
 
@@ -181,7 +182,7 @@ def check_findings(driver: Driver, wanted: Scenario) -> None:
         assert sorted(driver.findings()) == sorted(wanted.findings)
 
 
-def check_rotation(driver: Driver, wanted: Scenario, host: Any, issued: Any, before: dict[str, Any]) -> None:
+def check_rotation(driver: Driver, wanted: Scenario, host: Any, issued: Any, before: dict[str, Any], told: dict[str, Any]) -> None:
     result = driver.rotate(wanted, issued)
     kind = "working" if wanted.rotate.kind == "not working" else wanted.rotate.kind
     assert result.kind == kind, result.words
@@ -193,9 +194,9 @@ def check_rotation(driver: Driver, wanted: Scenario, host: Any, issued: Any, bef
     elif kind == "failed" and wanted.after is None:
         assert as_found(after) == as_found(before)
     elif wanted.rotate.kind == "not working":
-        assert any(wanted.rotate.words in reason for reason in judge.working(after))
+        assert any(wanted.rotate.words in reason for reason in judge.working(after, **told))
     elif kind == "working":
-        assert judge.working(after) == []
+        assert judge.working(after, **told) == []
     if kind == "working":
         assert driver.rotate(wanted, issued).kind == "unchanged"
         assert as_found(whole(host.state())) == as_found(after)

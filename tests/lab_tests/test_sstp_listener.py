@@ -169,7 +169,7 @@ STATES: dict[str, tuple[Callable[[SimHost], None], object, str]] = {
     "RemoteAccess stopped": (stopped("RemoteAccess"), 503, "HTTP 503"),
     "only another program listens": (program, 404, "nothing listens"),
     "another port": (lambda host: host.agent.set_value(SSTPSVC, "ListenerPort", 444), "reset", "nothing listens"),
-    "offload": (lambda host: host.agent.set_value(SSTPSVC, "UseHttps", 0), "reset", "nothing listens"),
+    "offload": (lambda host: host.agent.set_value(SSTPSVC, "UseHttps", 0), "reset", "TLS meets plain HTTP"),
     "short hash": (short_hash, 503, "no valid SHA256CertificateHash: no connection is accepted"),
 }
 

@@ -12,10 +12,11 @@ from typing import Any
 from lab.sim.changes import Changes
 from lab.sim.errors import WindowsError
 from lab.sim.event_log import time_text
-from lab.sim.facts import JOURNAL, Observer, Options, held
+from lab.sim.facts import JOURNAL, Observer, Options
 from lab.sim.http_sys import UNUSABLE
 from lab.sim.machine import Machine
 from lab.sim.registry import PRODUCT
+from lab.sim.telling import held
 
 COMPARED = ("http", "sstp", "stores")
 
@@ -114,8 +115,8 @@ class Backend:
         entry["changed"] = self._changes.would_alter(change)
         if self._check_mode:
             return
-        # That a value was absent is kept as well: the service may write it before the undo.
-        if entry["changed"] or entry["kind"] == "delete_registry_value":
+        # That a value was absent is kept as well: the service may write it before the undo. What a hold is for is changed by others.
+        if entry["changed"] or entry["kind"] in ("delete_registry_value", "hold"):
             self._write_journal(entry["index"], self._changes.inverse(change))
             self._strike("journalled", entry["index"])
         if entry["changed"] or entry["kind"] == "await":

@@ -11,20 +11,22 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from lab.sim.clock import POLL_SECONDS
+from lab.sim.conditions import find_service, find_value, holds
 from lab.sim.errors import ACCESS_DENIED, SERVICE_TIMEOUT, WindowsError
-from lab.sim.facts import Options, held, joined, state_name, told_value
+from lab.sim.facts import Options
 from lab.sim.http_sys import HttpConfiguration
 from lab.sim.machine import Machine
 from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
 from lab.sim.registry import KINDS, Data
 from lab.sim.services import NOT_RUNNING, RUNS, Service
+from lab.sim.telling import joined, state_name
 
 QUERY, SET, DELETE = "HttpQueryServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration"
 # What .NET gives a dependent service while it stops the one that was asked for.
 DEPENDENT_SECONDS = 30
 DATABASE_LOCKED = 1055
 RESTING = ("running", "stopped", "paused")
-NULL_METHOD = "You cannot call a method on a null-valued expression."
+NO_CMDLET = "There is no cmdlet Set-RemoteAccess on this host."
 
 Change = Mapping[str, Any]
 
@@ -47,7 +49,7 @@ class Changes:
         if kind == "set_registry_value":
             return self._value_differs(change)
         if kind == "delete_registry_value":
-            return self._find_value(change) is not None
+            return find_value(self._machine, change) is not None
         if kind == "import_pfx":
             return bool(change.get("replace")) or not self._stored(change)
         if kind == "delete_certificate":
@@ -55,7 +57,9 @@ class Changes:
         if kind == "services":
             now = [self._service_state(item["name"]) for item in change["states"]]
             return now != [str(item["state"]).lower() for item in change["states"]]
-        if kind == "await":
+        if kind == "set_remote_access":
+            return True
+        if kind in ("await", "hold"):
             return False
         raise WindowsError(None, None, f"There is no change of the kind '{kind or ''}'.")
 
@@ -70,7 +74,7 @@ class Changes:
             return {"kind": "delete_ssl_record", **key, "host": change.get("host")}
         if kind in ("set_registry_value", "delete_registry_value"):
             place = {"path": change["path"], "name": change["name"]}
-            value = self._find_value(change)
+            value = find_value(self._machine, change)
             if value is None:
                 return {"kind": "delete_registry_value", **place}
             return {"kind": "set_registry_value", **place, "value_kind": value["kind"], "data": value["data"]}
@@ -80,6 +84,10 @@ class Changes:
             found = [(item["name"], self._service_state(item["name"])) for item in change["states"]]
             states = [{"name": name, "state": "stopped" if state in ("stopped", "stoppending") else "running"} for name, state in found]
             return {"kind": "services", "states": states[::-1], "timeout": change.get("timeout")}
+        if kind == "set_remote_access":
+            return self._former_certificate(change)
+        if kind == "hold":
+            return self.inverse(change["of"])
         return None
 
     def perform(self, change: Change) -> dict[str, Any] | None:
@@ -91,6 +99,7 @@ class Changes:
             "delete_registry_value": self._delete_value,
             "import_pfx": self._import,
             "delete_certificate": self._delete_certificate,
+            "set_remote_access": self._set_remote_access,
             "services": self._set_services,
             "await": self._await,
         }
@@ -116,12 +125,8 @@ class Changes:
 
     # Registry
 
-    def _find_value(self, change: Change) -> dict[str, Any] | None:
-        value = self._machine.registry.get(change["path"], change["name"])
-        return told_value(value) if value else None
-
     def _value_differs(self, change: Change) -> bool:
-        current = self._find_value(change)
+        current = find_value(self._machine, change)
         if current is None:
             return True
         if change.get("only_if_absent"):
@@ -186,21 +191,34 @@ class Changes:
         if self._stored(change):
             raise WindowsError(None, None, "Windows deleted the certificate, but it is still in the store.")
 
+    # RRAS itself
+
+    def _former_certificate(self, change: Change) -> dict[str, Any] | None:
+        """The change back to the certificate that RRAS has now, where it has one that could be set again."""
+        if not self._machine.remote_access_cmdlets:
+            return None
+        try:
+            former = self._machine.remote_access.get().ssl_certificate
+        except WindowsError:
+            return None
+        if former is None or former.thumbprint == str(change["thumbprint"]).lower() or not self._machine.stores.certificate("MY", former.thumbprint):
+            return None
+        return {"kind": "set_remote_access", "thumbprint": former.thumbprint.upper()}
+
+    def _set_remote_access(self, change: Change) -> None:
+        if not self._machine.remote_access_cmdlets:
+            raise WindowsError(None, None, NO_CMDLET)
+        self._machine.remote_access.set_certificate(str(change["thumbprint"]))
+
     # Services
 
-    def _service(self, name: str) -> Service:
-        service = self._machine.services.find(name)
-        if service is None:
-            raise WindowsError(None, None, NULL_METHOD)
-        return service
-
     def _service_state(self, name: str) -> str:
-        return state_name(self._service(name).state)
+        return state_name(find_service(self._machine, name).state)
 
     def _set_services(self, change: Change) -> None:
         patience = float(change.get("timeout") or 0)
         for item in change["states"]:
-            service, state = self._service(item["name"]), str(item["state"]).lower()
+            service, state = find_service(self._machine, item["name"]), str(item["state"]).lower()
             self._control(service, state, patience)
             self._wait(service, RESTING if state == "running" else ("stopped",), patience)
             if service.state != state:
@@ -248,30 +266,12 @@ class Changes:
         unmet: list[str] = []
 
         def met() -> bool:
-            unmet[:] = [item.get("text") for item in change["conditions"] if not self._holds(item)]
+            unmet[:] = [item.get("text") for item in change["conditions"] if not holds(self._machine, item)]
             return not unmet
 
         if not self._machine.clock.wait(met, seconds) and change.get("required"):
             raise WindowsError(None, None, f"After {change.get('timeout')} seconds this still did not hold: {'; '.join(map(str, unmet))}.")
         return {"unmet": unmet}
-
-    def _holds(self, condition: Change) -> bool:
-        kind = condition.get("kind")
-        if kind == "registry_value":
-            value = self._find_value(condition)
-            if value is None or value["kind"] != str(condition.get("value_kind")).lower():
-                return False
-            data = value["data"]
-            return held(data if isinstance(data, list) else [data], condition.get("data"))
-        if kind == "service":
-            return self._service_state(condition["name"]) == str(condition["state"]).lower()
-        if kind == "served":
-            try:
-                served = self._machine.served(condition["address"], int(condition["port"]))
-            except WindowsError:
-                return False
-            return served.thumbprint == str(condition["thumbprint"]).lower()
-        raise WindowsError(None, None, f"There is no condition of the kind '{kind or ''}'.")
 
 
 def _typed(kind: str, data: Any) -> Data:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from lab.sim.conditions import holds
 from lab.sim.errors import WindowsError
 from lab.sim.event_log import events_facet
 from lab.sim.http_sys import FAMILIES, HttpConfiguration
 from lab.sim.machine import Machine
 from lab.sim.records import Fields, text, told
-from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Value
+from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION
 from lab.sim.sstp import DEFAULT_PORT
 from lab.sim.store import Entry, KeyLink
+from lab.sim.telling import held, joined, state_name, told_value
 
 JOURNAL = PRODUCT + r"\Journal"
 # A longer value is told by its length alone.
@@ -27,28 +29,6 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 Facts = dict[str, Any]
 Options = dict[str, Any]
-
-
-def held(items: Iterable[object], wanted: object) -> bool:
-    """PowerShell's -contains: without regard to case."""
-    folded = str(wanted).casefold()
-    return any(str(item).casefold() == folded for item in items)
-
-
-def told_value(value: Value) -> dict[str, Any]:
-    """A registry value: kind and data."""
-    data = value.data.hex().upper() if isinstance(value.data, bytes) else value.data
-    return {"kind": value.kind, "data": list(data) if isinstance(data, list) else data}
-
-
-def state_name(state: str) -> str:
-    """A service's state as .NET names it, lower case."""
-    return state.replace("_", "")
-
-
-def joined(data: object) -> str:
-    """A value's data as one text, as PowerShell joins it."""
-    return "|".join("" if item is None else str(item) for item in (data if isinstance(data, list) else [data]))
 
 
 class Observer:
@@ -77,7 +57,10 @@ class Observer:
         if held(facets, "host"):
             facts["host"] = self._host()
         if held(facets, "product"):
-            facts["product"] = {"predecessors": self._key(PRODUCT + r"\Predecessors"), "journal": self._key(JOURNAL)}
+            own = ("Predecessors", "BeforeOffload", "Journal")
+            facts["product"] = dict(zip(("predecessors", "before_offload", "journal"), (self._key(f"{PRODUCT}\\{name}") for name in own), strict=True))
+        if held(facets, "remote_access"):
+            facts["remote_access"] = self._remote_access()
         if held(facets, "events"):
             facts["events"] = events_facet(machine, self._options["events_since"])
         machine.clock.settle()
@@ -88,9 +71,9 @@ class Observer:
         lines: list[str] = []
         if "http" in facts:
             lines += ["http|" + text(record) for record in facts["http"]["records"] if record["port"] in facts["ports"]]
-        if "sstp" in facts and facts["sstp"]["parameters"] is not None:
-            for name, value in facts["sstp"]["parameters"].items():
-                lines.append(f"sstp|{name.upper()}|{value['kind']}|{joined(value['data'])}")
+        for prefix, key in (("sstp", "parameters"), ("config", "config_store")):
+            for name, value in (facts.get("sstp", {}).get(key) or {}).items():
+                lines.append(f"{prefix}|{name.upper()}|{value['kind']}|{joined(value['data'])}")
         for store, items in facts.get("stores", {}).items():
             for item in items:
                 if held(self._options["thumbprints"], item["thumbprint"]):
@@ -209,6 +192,21 @@ class Observer:
             served["error"] = error.fact()
         return served
 
+    def _remote_access(self) -> dict[str, Any] | None:
+        conditions = self._options["remote_access_when"]
+        if conditions and not any(holds(self._machine, condition) for condition in conditions):
+            return None
+        nothing = dict.fromkeys(("ssl_certificate", "use_http", "vpn_status", "da_status", "load_balancing", "connect_to"))
+        if not self._machine.remote_access_cmdlets:
+            return {"available": False, **nothing, "nodes": [], "error": None}
+        module = self._machine.remote_access
+        try:
+            view = module.get()
+            nodes = [{"name": node.name, "status": node.status} for node in module.load_balancer()] if view.load_balanced else []
+        except WindowsError as error:
+            return {"available": True, **nothing, "nodes": [], "error": error.fact()}
+        return {"available": True, **view.fact(), "nodes": nodes, "error": None}
+
     def _host(self) -> dict[str, Any]:
         def version(name: str) -> object:
             value = self._machine.registry.get(VERSION, name)
@@ -222,4 +220,5 @@ class Observer:
             "elevated": self._machine.elevated,
             "time": self._machine.clock.date().strftime("%Y-%m-%dT%H:%M:%SZ"),
             "name": self._machine.name,
+            "adapters": self._machine.adapters(),
         }

@@ -51,14 +51,18 @@ class SimHost(Server):
 
     def __init__(
         self, name: str, port: int = 443, *, build: int = 20348, revision: int | None = None, powershell: str = "5.1.20348.1",
-        elevated: bool = True, http_update: bool = True, product: str | None = None, clock: Callable[[], float] = time.time,
+        elevated: bool = True, http_update: bool = True, cmdlets: bool = True, product: str | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        """A server with RRAS, its services stopped, no records; revision and product: those of the build unless told."""
+        """A server with RRAS, its services stopped, no records; revision and product: those of the build unless told.
+
+        cmdlets: whether the PowerShell module RemoteAccess is installed.
+        """
         self.name = name
         self.port = port
         self.machine = Machine(
             name, build=build, revision=revision, powershell=powershell, elevated=elevated, http_update=http_update,
-            product=product, clock=clock,
+            cmdlets=cmdlets, product=product, clock=clock,
         )  # fmt: skip
         self.agent = SimAgent(self.machine)
         self.held = Memory()
@@ -177,7 +181,7 @@ class SimHost(Server):
             try:
                 self.machine.served(address, self.port)
             except WindowsError as error:
-                if error.code in (NO_ADDRESS, REFUSED):
+                if error.code in (NO_ADDRESS, REFUSED) and not self.machine.speaks_plain_http(address, self.port):
                     return None
             return self.state()
 

@@ -97,6 +97,10 @@ class HttpSys:
         """HttpDeleteServiceConfiguration."""
         return self._write("HttpDeleteServiceConfiguration", Record(family, endpoint, ""))
 
+    def place(self, record: Record) -> None:
+        """Put a record there as another program of Windows has it, whose calls no fault is meant for."""
+        self._records[record.family, record.endpoint] = record
+
     def _write(self, function: str, record: Record) -> int:
         if record.family not in self.families:
             return INVALID

@@ -12,11 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lab.sim.adapters import adapters
 from lab.sim.clock import Clock
 from lab.sim.errors import WindowsError
 from lab.sim.faults import Faults
 from lab.sim.http_sys import HttpSys
-from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Key, Registry
+from lab.sim.registry import HTTP, NETWORK, PRODUCT, SSTPSVC, VERSION, Key, Registry
+from lab.sim.remote_access import RemoteAccess
 from lab.sim.services import DISABLED, GRAPH, START_TYPES, Service, ServiceManager
 from lab.sim.sstp import SstpService
 from lab.sim.store import Certificate, Entry, Stores
@@ -48,7 +50,7 @@ class Machine:
 
     def __init__(
         self, name: str, *, build: int, revision: int | None, powershell: str, elevated: bool, http_update: bool,
-        product: str | None, clock: Callable[[], float],
+        cmdlets: bool, product: str | None, clock: Callable[[], float],
     ) -> None:  # fmt: skip
         """A server with RRAS whose services are stopped."""
         self.name = name.upper()[:NETBIOS_LENGTH]
@@ -64,14 +66,17 @@ class Machine:
         self.services = ServiceManager(self.registry, self.clock, self.switches, elevated=elevated)
         self.sstp = SstpService(self.registry, self.http, self.stores, self.clock, self.switches)
         self.services.on_start["SstpSvc"] = self.sstp.on_start
+        # Whether there is any IPv6 at all: without it not even ::1.
         self.ipv6 = True
+        self.remote_access = RemoteAccess(self.registry, self.http, self.stores, self.sstp, lambda: self.ipv6_bound)
+        # Whether the module RemoteAccess is installed.
+        self.remote_access_cmdlets = cmdlets
         # Ports on which another program (IIS) listens with TLS.
         self.listeners: set[int] = set()
         # Whether another run holds the back-end's mutex.
         self.locked = False
         # For later: nothing reads these yet.
         self.sessions: list[Session] = []
-        self.remote_access_cmdlets = True
         self._describe(build, revision, product)
 
     def _describe(self, build: int, revision: int | None, product: str | None) -> None:
@@ -88,6 +93,15 @@ class Machine:
     @elevated.setter
     def elevated(self, value: bool) -> None:
         self.http.elevated = self.services.elevated = value
+
+    @property
+    def ipv6_bound(self) -> bool:
+        """Whether IPv6 is bound to the adapters that have a cable."""
+        return self.ipv6 and not self.registry.dword(NETWORK, "IPv6Unbound")
+
+    def adapters(self) -> list[dict[str, Any]]:
+        """The network adapters."""
+        return adapters(loopback_ipv6=self.ipv6, ipv6=self.ipv6_bound)
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
@@ -115,8 +129,15 @@ class Machine:
     def _listens(self, address: str, port: int) -> bool:
         service = self.services.find("SstpSvc")
         own = service is not None and service.state == "running" and self.sstp.port == port and self.sstp.uses_https
-        if not own and port not in self.listeners:
-            return False
+        return (own or port in self.listeners) and self._is_listened_to(address)
+
+    def speaks_plain_http(self, address: str, port: int) -> bool:
+        """Whether SstpSvc answers there without TLS, for a load balancer that has ended it."""
+        service = self.services.find("SstpSvc")
+        own = service is not None and service.state == "running" and self.sstp.port == port and not self.sstp.uses_https
+        return own and (self.ipv6 or ":" not in address) and self._is_listened_to(address)
+
+    def _is_listened_to(self, address: str) -> bool:
         only = self.registry.get(HTTP, "ListenOnlyList")
         wildcard = "::" if ":" in address else "0.0.0.0"
         listed = only.data if only and isinstance(only.data, list) else []
@@ -131,7 +152,7 @@ class Machine:
         return entry if entry and self.stores.matches(entry) else None
 
     def dump(self) -> dict[str, Any]:
-        """The raw state, in the shape that WineHost.state tells, without the port."""
+        """The raw state, in the shape that WineHost.state tells, without the port; ipv6 is told by simulated hosts alone."""
         return {
             "http": [dataclasses.asdict(record) for record in self.http.records()],
             "sstpsvc": _dump_key(self.registry.key(SSTPSVC)),
@@ -139,6 +160,7 @@ class Machine:
             **self.dump_certificates(),
             "services": {name: self.dump_service(service) for name, _ in GRAPH if (service := self.services.find(name))},
             "events": [str(event) for event in self.sstp.events],
+            "ipv6": self.ipv6_bound,
         }
 
     def dump_certificates(self) -> dict[str, Any]:

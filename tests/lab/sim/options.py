@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
-ALL_FACETS = ("events", *FACETS)
+ALL_FACETS = ("events", "host", "http", "product", "remote_access", "served", "services", "sstp", "stores")
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 TRUE = ("y", "yes", "on", "1", "true", "t", "1.0")
 FALSE = ("n", "no", "off", "0", "false", "f", "0.0")
@@ -39,6 +39,7 @@ SPEC: dict[str, Option] = {
     "challenge": Option(default=""),
     "untouched_providers": Option("list", "str", []),
     "served_timeout": Option("int", default=5),
+    "remote_access_when": Option("list", "dict", []),
     "events_since": Option(),
     "expect": Option(),
     "changes": Option("list", "dict", []),

@@ -41,10 +41,18 @@ def runs(state: RawState, service: str) -> bool:
     return bool(state["services"].get(service, {}).get("state") == "running")
 
 
+def uses_tls(state: RawState) -> bool:
+    """Whether SstpSvc speaks TLS; else a load balancer in front of it does."""
+    return bool(_value(state, "UseHttps").get("value", 1) != 0)
+
+
 def listens(state: RawState) -> bool:
-    """Whether SstpSvc listens with TLS on the port that the state is about."""
-    port = _value(state, "ListenerPort").get("value") or DEFAULT_PORT
-    return runs(state, "SstpSvc") and port == state["port"] and _value(state, "UseHttps").get("value", 1) != 0
+    """Whether SstpSvc listens on the port that the state is about, with TLS or without.
+
+    Without TLS the port is 80 where none is configured (domain.md 2.1): then the one that the state is about stands for it.
+    """
+    port = _value(state, "ListenerPort").get("value") or (DEFAULT_PORT if uses_tls(state) else state["port"])
+    return runs(state, "SstpSvc") and port == state["port"]
 
 
 def http_status(state: RawState) -> int | None:
@@ -71,26 +79,38 @@ def certificate_refused(certificate_hash: bytes, hashes: Hashes, *, protocol: in
 
 
 def login_refused(
-    state: RawState, address: str = "127.0.0.1", name: str | None = None, *, hashes: Hashes | None = None, protocol: int = SHA256, offered: int = SHA256
-) -> str | None:
+    state: RawState, address: str = "127.0.0.1", name: str | None = None, *, hashes: Hashes | None = None, protocol: int = SHA256, offered: int = SHA256,
+    balancer: bytes | None = None,
+) -> str | None:  # fmt: skip
     """Why a right client that dials this address, with this name, cannot log in; None: it can.
 
     hashes: as SstpSvc holds them since its start (Memory.look), where that is known; else those in the registry now.
+    balancer: the certificate (DER) of the load balancer that the client dials instead, which ends TLS in front of the host.
     """
     if not listens(state):
         return "nothing listens"
-    record = record_for(state, address, name)
-    if record is None:
+    if uses_tls(state) is (balancer is not None):
+        return "TLS meets plain HTTP"
+    der = balancer if balancer is not None else _shown(state, address, name)
+    if der is None:
         return "the connection is reset"
     if status := http_status(state):
         return f"HTTP {status}"
-    item = certificate_of(state["certificates"], record)
-    shown = hashlib.new(DIGESTS[protocol], b64decode(item["der"]) if item else b"").digest()
-    return certificate_refused(shown, hashes or hashes_of(state), protocol=protocol, offered=offered)
+    digest = hashlib.new(DIGESTS[protocol], der).digest()
+    return certificate_refused(digest, hashes or hashes_of(state), protocol=protocol, offered=offered)
+
+
+def _shown(state: RawState, address: str, name: str | None) -> bytes | None:
+    """The certificate that a client is shown by the host itself; None: its connection is reset."""
+    record = record_for(state, address, name)
+    item = certificate_of(state["certificates"], record) if record else None
+    return b64decode(item["der"]) if item else None
 
 
 def _will_write(state: RawState) -> bool:
     """Whether SstpSvc, started in this state, writes the hash itself: it is absent, nobody has chosen one, and there is a record to take it from.
+
+    Without TLS it looks at nothing.
 
     A state without records (of a Wine host) is taken for one where there is.
     """
@@ -98,7 +118,7 @@ def _will_write(state: RawState) -> bool:
     keys = [(record["family"], record["endpoint"]) for record in state["http"]] if "http" in state else None
     bound = keys is None or ("ip", f"0.0.0.0:{port}") in keys
     chosen = _value(state, "isHashConfiguredByAdmin").get("value") == 1
-    return bound and not chosen and not _value(state, "SHA256CertificateHash")
+    return uses_tls(state) and bound and not chosen and not _value(state, "SHA256CertificateHash")
 
 
 class Memory:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The port of a host: TLS with the certificate of the record that wins, and behind it the SSTP server.
+"""The port of a host: TLS with the certificate of the record that wins (plain HTTP where UseHttps is 0), and behind it the SSTP server.
 
 At each connection the host is asked for its records and services, so nothing has to be told about changes.
 
@@ -25,9 +25,10 @@ from email.utils import formatdate
 from typing import Any
 
 from lab.sstp_server.call import Call
-from lab.sstp_server.host_state import Memory, http_status, record_for
+from lab.sstp_server.host_state import Memory, http_status, listens, record_for, uses_tls
+from lab.sstp_server.plain import PlainStream
 from lab.sstp_server.settings import CallRecord, Ports, Settings
-from lab.tls import TlsError, TlsStream, context_for, hello_size, server_name
+from lab.tls import HANDSHAKE, TlsError, TlsStream, context_for, hello_size, server_name
 
 RESET = struct.pack("ii", 1, 0)
 # Seconds for a ClientHello and the rest of a handshake, and for a client to close after it was told to.
@@ -36,6 +37,7 @@ CHUNK = 65536
 
 # What a connection that arrives at an address meets: the state of the host; None: it is reset.
 Seen = Callable[[str], dict[str, Any] | None]
+Stream = TlsStream | PlainStream
 
 
 def free_port() -> int:
@@ -133,21 +135,36 @@ class Listener:
             return
         hello = served.receive_hello()
         state = self._seen(served.address)
-        record = record_for(state, served.address, server_name(hello)) if state else None
-        context = context_for(record, state["certificates"], self.settings.tls) if state and record else None
-        if state is None or record is None or context is None:
-            served.reset("nothing listens" if state is None else "no record with a usable certificate")
+        if state is None:
+            served.reset("nothing listens")
             return
-        served.thumbprint = record["hash"]
+        stream = self._stream(served, hello, state)
+        if stream is None:
+            return
         hashes, now = self._memory.look(state), time.monotonic()
         call = Call(
             self.settings, hashes, self._ports, now=now, host_name=self._host_name, date=formatdate(usegmt=True), http_status=http_status(state),
         )  # fmt: skip
-        served.run(TlsStream(context), hello, call)
+        served.run(stream, hello, call)
+
+    def _stream(self, served: Connection, hello: bytes, state: dict[str, Any]) -> Stream | None:
+        """What is spoken on a connection that has begun so; None: it is reset."""
+        if listens(state) and not uses_tls(state):
+            if hello[0] != HANDSHAKE:
+                return PlainStream()
+            served.reset("TLS, where plain HTTP is spoken")
+            return None
+        record = record_for(state, served.address, server_name(hello))
+        context = context_for(record, state["certificates"], self.settings.tls) if record else None
+        if record is None or context is None:
+            served.reset("no record with a usable certificate")
+            return None
+        served.thumbprint = record["hash"]
+        return TlsStream(context)
 
 
 class Connection:
-    """One connection: it carries bytes between a socket, TLS and a call."""
+    """One connection: it carries bytes between a socket, TLS (or none) and a call."""
 
     def __init__(self, connection: socket.socket, settings: Settings, closing: threading.Event) -> None:
         """Nothing has been read."""
@@ -211,7 +228,7 @@ class Connection:
             if self._settings.seconds_per_byte and self._closing.wait(self._settings.seconds_per_byte):
                 return
 
-    def run(self, tls: TlsStream, hello: bytes, call: Call) -> None:
+    def run(self, tls: Stream, hello: bytes, call: Call) -> None:
         """The handshake with what has been read, then the call, to their ends."""
         try:
             early = self._shake_hands(tls, hello)
@@ -232,7 +249,7 @@ class Connection:
             self._forward(tls, call)
         self._say_goodbye(tls)
 
-    def _shake_hands(self, tls: TlsStream, data: bytes) -> bytes:
+    def _shake_hands(self, tls: Stream, data: bytes) -> bytes:
         """The first application data, which may come with the end of the handshake."""
         until = time.monotonic() + PATIENCE
         while True:
@@ -245,7 +262,7 @@ class Connection:
                 raise ConnectionError("the handshake was not finished")
             data = more
 
-    def _take_in(self, tls: TlsStream, call: Call, raw: bytes) -> bool:
+    def _take_in(self, tls: Stream, call: Call, raw: bytes) -> bool:
         try:
             data = tls.receive(raw)
         except TlsError:
@@ -254,11 +271,11 @@ class Connection:
             call.receive(data, time.monotonic())
         return not tls.ended
 
-    def _forward(self, tls: TlsStream, call: Call) -> None:
+    def _forward(self, tls: Stream, call: Call) -> None:
         if data := call.take():
             self._drip(lambda part: self._drip(self._send, tls.seal(part), "tls"), data, "http")
 
-    def _say_goodbye(self, tls: TlsStream) -> None:
+    def _say_goodbye(self, tls: Stream) -> None:
         """Close in a way that lets the client read what was sent: data that arrives at a closed socket would take it away."""
         self._drip(self._send, tls.shut(), "tls")
         self._socket.shutdown(socket.SHUT_WR)
