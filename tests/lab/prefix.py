@@ -38,6 +38,9 @@ USER_SETTINGS = r"""
 "httpapi"="native"
 "wevtapi"="native"
 
+[Software\\Wine\\AppDefaults\\pwsh.exe\\DllOverrides] 1
+"iphlpapi"="native"
+
 [Software\\Wine] 1
 "Version"="win10"
 """
@@ -153,6 +156,7 @@ def _build_doubles(tool: Tools, folder: Path) -> None:
     _compile(tool, folder / "httpapi.dll", ["httpapi.c"], "-shared", f"-Wl,--out-implib,{library}")
     _compile(tool, folder / "httpapi_old.dll", ["httpapi.c"], "-shared", "-DLAB_NO_UPDATE")
     _compile(tool, folder / "wevtapi.dll", ["wevtapi.c", "wevtapi_lacking.c"], "-shared")
+    _compile(tool, folder / "iphlpapi.dll", ["iphlpapi.c", "iphlpapi.def"], "-shared")
     _compile(tool, folder / "service.exe", ["service.c"], str(library))
     agent = sorted(path.name for path in SOURCES.glob("agent*.c"))
     _compile(tool, folder / "agent.exe", [*agent, "json.c"], str(library))
@@ -220,7 +224,7 @@ def prepare(build: Path) -> Path:
     return prefix
 
 
-def clone(build: Path, target: Path, *, http_update: bool) -> None:
+def clone(build: Path, target: Path, *, http_update: bool = True) -> None:
     """A prefix of its own: big files as hard links, the registry as copies, the doubles as they are now."""
     prepared, doubles = build / "prefix", build / "doubles"
     shutil.copytree(prepared, target, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("recipe"))
@@ -230,8 +234,11 @@ def clone(build: Path, target: Path, *, http_update: bool) -> None:
             shutil.copy2(prepared / path.name, path)
     system32, own = target / "drive_c/windows/system32", target / "drive_c/lab"
     own.mkdir()
-    for library, double in (("httpapi.dll", "httpapi.dll" if http_update else "httpapi_old.dll"), ("wevtapi.dll", "wevtapi.dll")):
-        (system32 / library).unlink()
+    # The double forwards to Wine's own.
+    (system32 / "iphlpapi.dll").rename(system32 / "iphlpapi_wine.dll")
+    chosen = {"httpapi.dll": "httpapi.dll" if http_update else "httpapi_old.dll", "wevtapi.dll": "wevtapi.dll", "iphlpapi.dll": "iphlpapi.dll"}
+    for library, double in chosen.items():
+        (system32 / library).unlink(missing_ok=True)
         shutil.copy2(doubles / double, system32 / library)
     for name in ("service.exe", "agent.exe"):
         shutil.copy2(doubles / name, own / name)
