@@ -24,6 +24,8 @@ ENGINE = Path(__file__).resolve().parents[3] / "shared/engine/pwsh-win-x64/pwsh.
 # Debian's `wine` is a shell script that prefers a 32-bit loader; the 64-bit one is called as it is where it is found.
 LOADERS = ("/usr/lib/wine/wine64", "wine64", "wine")
 SERVERS = ("/usr/lib/wine/wineserver64", "wineserver")
+# The PowerShell module that is a double; its folder is on PSModulePath.
+MODULE, MODULES = "RemoteAccess", "drive_c/Program Files/PowerShell/Modules"
 COMPILER = "x86_64-w64-mingw32-gcc"
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -137,7 +139,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _compile(tool: Tools, output: Path, sources: list[str], *options: str) -> None:
-    newest = max(path.stat().st_mtime for path in SOURCES.iterdir())
+    newest = max(path.stat().st_mtime for path in SOURCES.iterdir() if path.is_file())
     if output.exists() and output.stat().st_mtime >= newest:
         return
     # Not another name: the import library takes it from the output file.
@@ -224,7 +226,7 @@ def prepare(build: Path) -> Path:
     return prefix
 
 
-def clone(build: Path, target: Path, *, http_update: bool = True) -> None:
+def clone(build: Path, target: Path, *, http_update: bool = True, cmdlets: bool = True) -> None:
     """A prefix of its own: big files as hard links, the registry as copies, the doubles as they are now."""
     prepared, doubles = build / "prefix", build / "doubles"
     shutil.copytree(prepared, target, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("recipe"))
@@ -240,6 +242,8 @@ def clone(build: Path, target: Path, *, http_update: bool = True) -> None:
     for library, double in chosen.items():
         (system32 / library).unlink(missing_ok=True)
         shutil.copy2(doubles / double, system32 / library)
+    if cmdlets:
+        shutil.copytree(SOURCES / MODULE, target / MODULES / MODULE)
     for name in ("service.exe", "agent.exe"):
         shutil.copy2(doubles / name, own / name)
     (target / "drive_c/engine").symlink_to(engine_path().resolve().parent)

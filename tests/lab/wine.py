@@ -68,7 +68,7 @@ class WatchedAgent(Agent):
 class WineHost(Server):
     """One Windows server: implements host.Host."""
 
-    def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool) -> None:
+    def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool, cmdlets: bool) -> None:
         """Clone the prepared prefix and bring it up."""
         self.name = name
         self.port = port or free_port()
@@ -78,7 +78,7 @@ class WineHost(Server):
         self._commands: list[WineCommand] = []
         self.held = Memory()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        prefixes.clone(build, self.folder, http_update=http_update)
+        prefixes.clone(build, self.folder, http_update=http_update, cmdlets=cmdlets)
         try:
             self.agent = self._start_agent()
             self.agent.await_services()
@@ -204,13 +204,13 @@ class WineLab:
         """Build the doubles and the prepared prefix where needed: about 15 s once, then nothing."""
         prefixes.prepare(self.build)
 
-    def host(self, name: str, *, port: int | None = None, http_update: bool = True) -> WineHost:
+    def host(self, name: str, *, port: int | None = None, http_update: bool = True, cmdlets: bool = True) -> WineHost:
         """A fresh host with its services stopped and no records.
 
-        http_update=False: one older than that entry point.
+        http_update=False: one older than that entry point; cmdlets=False: one without the PowerShell module RemoteAccess.
 
         All hosts share the loopback addresses, so each has a port of its own, kept in ListenerPort, unless told.
         """
         self.prepare()
         remove_stale(self.build / "hosts")
-        return WineHost(self.build, name, port, http_update=http_update)
+        return WineHost(self.build, name, port, http_update=http_update, cmdlets=cmdlets)
