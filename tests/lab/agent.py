@@ -19,6 +19,9 @@ from uuid import UUID
 SSTP_APP_ID = "{ba195980-cd49-458b-9e23-c84ee0adcd75}"
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 LAB = r"SOFTWARE\lab"
+# What the lab has set of the network of a host, and of what RRAS itself says.
+NETWORK = LAB + r"\Network"
+REMOTE_ACCESS = LAB + r"\RemoteAccess"
 RPC_UNAVAILABLE = 1722
 ERROR_SERVICE_DATABASE_LOCKED = 1055
 

@@ -24,6 +24,8 @@ ENGINE = Path(__file__).resolve().parents[3] / "shared/engine/pwsh-win-x64/pwsh.
 # Debian's `wine` is a shell script that prefers a 32-bit loader; the 64-bit one is called as it is where it is found.
 LOADERS = ("/usr/lib/wine/wine64", "wine64", "wine")
 SERVERS = ("/usr/lib/wine/wineserver64", "wineserver")
+# The PowerShell module that is a double; its folder is on PSModulePath.
+MODULE, MODULES = "RemoteAccess", "drive_c/Program Files/PowerShell/Modules"
 COMPILER = "x86_64-w64-mingw32-gcc"
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -37,6 +39,9 @@ USER_SETTINGS = r"""
 [Software\\Wine\\DllOverrides] 1
 "httpapi"="native"
 "wevtapi"="native"
+
+[Software\\Wine\\AppDefaults\\pwsh.exe\\DllOverrides] 1
+"iphlpapi"="native"
 
 [Software\\Wine] 1
 "Version"="win10"
@@ -134,7 +139,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _compile(tool: Tools, output: Path, sources: list[str], *options: str) -> None:
-    newest = max(path.stat().st_mtime for path in SOURCES.iterdir())
+    newest = max(path.stat().st_mtime for path in SOURCES.iterdir() if path.is_file())
     if output.exists() and output.stat().st_mtime >= newest:
         return
     # Not another name: the import library takes it from the output file.
@@ -153,6 +158,7 @@ def _build_doubles(tool: Tools, folder: Path) -> None:
     _compile(tool, folder / "httpapi.dll", ["httpapi.c"], "-shared", f"-Wl,--out-implib,{library}")
     _compile(tool, folder / "httpapi_old.dll", ["httpapi.c"], "-shared", "-DLAB_NO_UPDATE")
     _compile(tool, folder / "wevtapi.dll", ["wevtapi.c", "wevtapi_lacking.c"], "-shared")
+    _compile(tool, folder / "iphlpapi.dll", ["iphlpapi.c", "iphlpapi.def"], "-shared")
     _compile(tool, folder / "service.exe", ["service.c"], str(library))
     agent = sorted(path.name for path in SOURCES.glob("agent*.c"))
     _compile(tool, folder / "agent.exe", [*agent, "json.c"], str(library))
@@ -220,7 +226,7 @@ def prepare(build: Path) -> Path:
     return prefix
 
 
-def clone(build: Path, target: Path, *, http_update: bool) -> None:
+def clone(build: Path, target: Path, *, http_update: bool = True, cmdlets: bool = True) -> None:
     """A prefix of its own: big files as hard links, the registry as copies, the doubles as they are now."""
     prepared, doubles = build / "prefix", build / "doubles"
     shutil.copytree(prepared, target, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("recipe"))
@@ -230,9 +236,14 @@ def clone(build: Path, target: Path, *, http_update: bool) -> None:
             shutil.copy2(prepared / path.name, path)
     system32, own = target / "drive_c/windows/system32", target / "drive_c/lab"
     own.mkdir()
-    for library, double in (("httpapi.dll", "httpapi.dll" if http_update else "httpapi_old.dll"), ("wevtapi.dll", "wevtapi.dll")):
-        (system32 / library).unlink()
+    # The double forwards to Wine's own.
+    (system32 / "iphlpapi.dll").rename(system32 / "iphlpapi_wine.dll")
+    chosen = {"httpapi.dll": "httpapi.dll" if http_update else "httpapi_old.dll", "wevtapi.dll": "wevtapi.dll", "iphlpapi.dll": "iphlpapi.dll"}
+    for library, double in chosen.items():
+        (system32 / library).unlink(missing_ok=True)
         shutil.copy2(doubles / double, system32 / library)
+    if cmdlets:
+        shutil.copytree(SOURCES / MODULE, target / MODULES / MODULE)
     for name in ("service.exe", "agent.exe"):
         shutil.copy2(doubles / name, own / name)
     (target / "drive_c/engine").symlink_to(engine_path().resolve().parent)

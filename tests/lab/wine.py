@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import prefix as prefixes
-from lab.agent import SSTPSVC, Agent, WinError
+from lab.agent import NETWORK, SSTPSVC, Agent, WinError
 from lab.command import Refused, WineCommand, split_command_line
 from lab.host import Command
 from lab.processes import kill_marked
@@ -68,7 +68,7 @@ class WatchedAgent(Agent):
 class WineHost(Server):
     """One Windows server: implements host.Host."""
 
-    def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool) -> None:
+    def __init__(self, build: Path, name: str, port: int | None, *, http_update: bool, cmdlets: bool) -> None:
         """Clone the prepared prefix and bring it up."""
         self.name = name
         self.port = port or free_port()
@@ -78,7 +78,7 @@ class WineHost(Server):
         self._commands: list[WineCommand] = []
         self.held = Memory()
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        prefixes.clone(build, self.folder, http_update=http_update)
+        prefixes.clone(build, self.folder, http_update=http_update, cmdlets=cmdlets)
         try:
             self.agent = self._start_agent()
             self.agent.await_services()
@@ -170,9 +170,10 @@ class WineHost(Server):
         {"http": [Record as a dict], "sstpsvc" and "product": {name or subkey\\name: {"type", "value"}} or None,
         "certificates": {store: [{"thumbprint", "sha256", "der" (base64), "friendly_name",
         "key": None or {"container", "provider", "type", "flags", "spec", "opens", "matches"}}]}, "containers": [name],
-        "services": {name: {"state", "exit_code", "start_type", "starts"}}, "events": ["21 text"]}
+        "services": {name: {"state", "exit_code", "start_type", "starts"}}, "events": ["21 text"],
+        "ipv6": whether it is bound to the adapters}
         """
-        return {**self.agent.dump(), "port": self.port}
+        return {**self.agent.dump(), "port": self.port, "ipv6": self.agent.value(NETWORK, "IPv6Unbound") != 1}
 
     def close(self) -> None:
         """End everything of this host, and remove its folder."""
@@ -203,11 +204,13 @@ class WineLab:
         """Build the doubles and the prepared prefix where needed: about 15 s once, then nothing."""
         prefixes.prepare(self.build)
 
-    def host(self, name: str, *, port: int | None = None, http_update: bool = True) -> WineHost:
-        """A fresh host with its services stopped and no records; http_update=False: one older than that entry point.
+    def host(self, name: str, *, port: int | None = None, http_update: bool = True, cmdlets: bool = True) -> WineHost:
+        """A fresh host with its services stopped and no records.
+
+        http_update=False: one older than that entry point; cmdlets=False: one without the PowerShell module RemoteAccess.
 
         All hosts share the loopback addresses, so each has a port of its own, kept in ListenerPort, unless told.
         """
         self.prepare()
         remove_stale(self.build / "hosts")
-        return WineHost(self.build, name, port, http_update=http_update)
+        return WineHost(self.build, name, port, http_update=http_update, cmdlets=cmdlets)

@@ -201,6 +201,7 @@ static void check_admin(const BYTE *kept, BOOL kept_valid, BOOL bound, const BYT
     if (!bound || memcmp(kept, sha256, 32)) event(32, L"configured certificate is not the one bound");
 }
 
+/* A missing record of [::] is no reason for an event: there is none where IPv6 is unbound (domain.md 6). */
 static void compare_pair(const HTTP_SERVICE_CONFIG_SSL_SET *v4, const HTTP_SERVICE_CONFIG_SSL_SET *v6)
 {
     if (!v4 || !v6) return;
