@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.utils.display import Display
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
@@ -62,7 +63,10 @@ class ActionModule(SstpAction):
             refuse(state, wanted, plan, take_over=args["take_over"], staged=staged)
         applied = self._apply(plan, backend, scope, state)
         after = applied.state if applied else predict(state, plan, wanted)
-        return rotation_result(state, after, plan, wanted, applied, recovered=recovered)
+        result = rotation_result(state, after, plan, wanted, applied, recovered=recovered)
+        for sentence in result["advice"]:
+            Display().warning(sentence)
+        return result
 
     def _wanted(self, args: dict[str, Any], state: HostState, source: Source, *, predicted: bool) -> Wanted:
         if not predicted and target_mode(state, args["mode"]) != OFFLOAD:

@@ -622,7 +622,7 @@ function Test-Change {
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
         'delete_certificate' { Test-Certificate $Change }
         'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
-        'set_remote_access' { $true }
+        'set_remote_access' { (Get-RemoteAccessThumbprint) -ne $Change['thumbprint'] }
         { $_ -in 'await', 'hold' } { $false }
         default { throw "There is no change of the kind '$($Change['kind'])'." }
     }

@@ -26,7 +26,7 @@ from .names import (
 )
 from .plan import Wanted, sharing, to_start
 from .results import diff, event_result, predecessors_result, rotation_diff, server_result, stamp
-from .state import HostState, RegistryValue, SslRecord
+from .state import HostState, Node, RegistryValue, SslRecord
 from .windows import Applied, Scope, explain
 from .x509 import Certificate
 
@@ -80,15 +80,25 @@ def advice(state: HostState, wanted: Wanted, plan: Plan) -> list[str]:
             "writer: direct leaves RRAS's own configuration at the certificate that it has now"
             f"{old}: the next change in the RRAS console or with Set-RemoteAccess brings that back, and RasSstp event 32 with it."
         ]
-    nodes = state.remote_access.nodes if state.remote_access else ()
-    own = str(state.host.get("name") or "").lower()
-    others = [node for node in nodes if node.name.lower().partition(".")[0] != own]
-    down = [node for node in others if node.status not in NODE_IS_UP]
+    down = [node for node in _other_nodes(state) if node.status not in NODE_IS_UP]
     sentences = [f"The node {node.name} is {node.status}: Set-RemoteAccess does not reach it; rotate again when it is up." for node in down]
-    if up := [node.name for node in others if node.status in NODE_IS_UP]:
+    if up := reached_nodes(state, plan):
         names = ", ".join(up)
         sentences.append(f"Set-RemoteAccess changes the other nodes of the cluster as well ({names}): each needs a restart of its own to take the certificate.")
     return sentences
+
+
+def _other_nodes(state: HostState) -> tuple[Node, ...]:
+    own = str(state.host.get("name") or "").lower()
+    nodes = state.remote_access.nodes if state.remote_access else ()
+    return tuple(node for node in nodes if node.name.lower().partition(".")[0] != own)
+
+
+def reached_nodes(state: HostState, plan: Plan) -> list[str]:
+    """The other nodes of the cluster that Set-RemoteAccess changes with this one."""
+    if not any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+        return []
+    return [node.name for node in _other_nodes(state) if node.status in NODE_IS_UP]
 
 
 def predict(state: HostState, plan: Plan, wanted: Wanted) -> HostState:
@@ -162,6 +172,7 @@ def rotation_result(before: HostState, after: HostState, plan: Plan, wanted: Wan
         "restarted": plan.restarts,
         "plan": described(plan, interrupted=recovered),
         "advice": advice(before, wanted, plan),
+        "other_nodes": reached_nodes(before, plan),
         "predecessors": predecessors_result(after),
         "snapshot": snapshot(before, sharing(before) if wanted.shared_records else ()),
         "evidence": evidence(after, applied),

@@ -12,7 +12,7 @@ from typing import Any
 from lab import judge
 from lab.fleet import Fleet, Member, Start, simulated
 from lab.raw_state import as_found, whole
-from lab.scenario import Scenario, differences, hashes_of, load
+from lab.scenario import Scenario, differences, hashes_of, judged_by, load
 from running import Controller, Run
 
 State = dict[str, Any]
@@ -62,7 +62,8 @@ def _states(fleet: Fleet) -> dict[str, State]:
 def check(story: Story) -> None:
     """The story went as its scenario says."""
     name, wanted = story.scenario.name, story.scenario
-    assert (judge.working(story.found) == []) is wanted.works
+    told = judged_by(wanted, story.hashes)
+    assert (judge.working(story.found, **told) == []) is wanted.works
     _check_audit(story, name)
     assert whole(story.checked) == whole(story.found), "--check has changed something"
     _check_rotation(story, name)
@@ -95,7 +96,7 @@ def _check_rotation(story: Story, name: str) -> None:
     if wanted.kind == "unchanged":
         assert after == before
         return
-    reasons = judge.working(story.rotated)
+    reasons = judge.working(story.rotated, **judged_by(story.scenario, story.hashes))
     assert any(wanted.words in reason for reason in reasons) if wanted.kind == "not working" else reasons == []
     assert story.rotation.changed_on(name) != []
     assert (story.repetition.failures_of(name), story.repetition.changed_on(name)) == ([], [])

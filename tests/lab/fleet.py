@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import scenario as scenarios
+from lab.balancer import Balancer
 from lab.inventory import Login, new_login, write_inventory
 from lab.pki import Authority, Issued
 from lab.scenario import Scenario
@@ -61,6 +62,7 @@ class Fleet:
         self.winrm = WinRMServer(log)
         self.hosts: dict[str, Any] = {}
         self.issued: dict[str, dict[str, Issued]] = {}
+        self.balancers: dict[str, Balancer] = {}
         self._logins: dict[str, Login] = {}
 
     def __enter__(self) -> Fleet:
@@ -71,6 +73,9 @@ class Fleet:
                 host = self.hosts[member.name] = stack.enter_context(self._start(member.name, wanted))
                 self.issued[member.name] = scenarios.apply(wanted, host, self.authority)
                 self._logins[member.name] = new_login(member.name, member.site)
+                if serves := wanted.rotation.balancer:
+                    balancer = Balancer(self.issued[member.name][serves], ("127.0.0.1", host.listener.port))
+                    self.balancers[member.name] = stack.enter_context(balancer)
             stack.enter_context(self.winrm)
             for name, login in self._logins.items():
                 self.winrm.add(self.hosts[name], login.username, login.password)
@@ -81,6 +86,11 @@ class Fleet:
         """End it, and its hosts."""
         self._open.close()
 
+    def _port(self, name: str) -> int:
+        """Where clients of a host connect on this machine."""
+        port: int = self.balancers[name].port if name in self.balancers else self.hosts[name].listener.port
+        return port
+
     def write(self, folder: Path, *, heading: str = "") -> Path:
         """Write inventory.yml, which names for each host its scenario and what playbooks/rotate.yml shall bring it, those PFX files, and the root."""
         logins = []
@@ -89,7 +99,9 @@ class Fleet:
         for member in self.members:
             login, scenario = self._logins[member.name], member.scenario
             own = rotation_variables(scenario, self.issued[member.name], folder / f"{member.name}.pfx")
-            own |= probe_variables(with_own_names(scenario, member.name), self.hosts[member.name].listener.port, root)
+            own |= probe_variables(with_own_names(scenario, member.name), self._port(member.name), root)
+            if balancer := self.balancers.get(member.name):
+                own[f"{ROLE}balancer"] = f"127.0.0.1:{balancer.port}"
             logins.append(replace(login, variables={**login.variables, "lab_scenario": scenario.name, **own}))
         path = folder / "inventory.yml"
         write_inventory(path, self.winrm, logins, heading=heading)
@@ -105,7 +117,7 @@ def save_root(path: Path, authority: Authority) -> None:
 def probe_variables(scenario: Scenario, port: int, root: Path) -> dict[str, Any]:
     """The role's variables for its look from outside: where the host is served on this machine, the name that clients dial, an account, and their root."""
     user, known = next(iter(USERS.items()))
-    name = scenario.certificates[scenario.rotation.candidate].names[0]
+    name = scenario.certificates[scenario.rotation.balancer or scenario.rotation.candidate].names[0]
     own = {"port": port, "host": name, "user": user, "password": known.password, "ca_path": str(root.resolve())}
     return {f"{ROLE}probe_{key}": value for key, value in own.items()}
 
@@ -113,8 +125,10 @@ def probe_variables(scenario: Scenario, port: int, root: Path) -> dict[str, Any]
 def rotation_variables(scenario: Scenario, issued: Mapping[str, Issued], pfx: Path) -> dict[str, Any]:
     """The role's variables for the rotation of the scenario; where that brings a PFX, it is written to the path."""
     rotation = scenario.rotation
-    candidate = issued[rotation.candidate]
     variables = {ROLE + name: value for name, value in rotation.options.items()}
+    if rotation.balancer:
+        return variables
+    candidate = issued[rotation.candidate]
     if rotation.by == "thumbprint":
         return {**variables, f"{ROLE}thumbprint": candidate.thumbprint}
     password = secrets.token_urlsafe(12)

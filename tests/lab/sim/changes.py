@@ -58,7 +58,7 @@ class Changes:
             now = [self._service_state(item["name"]) for item in change["states"]]
             return now != [str(item["state"]).lower() for item in change["states"]]
         if kind == "set_remote_access":
-            return True
+            return self._chosen() != str(change["thumbprint"]).lower()
         if kind in ("await", "hold"):
             return False
         raise WindowsError(None, None, f"There is no change of the kind '{kind or ''}'.")
@@ -193,17 +193,22 @@ class Changes:
 
     # RRAS itself
 
-    def _former_certificate(self, change: Change) -> dict[str, Any] | None:
-        """The change back to the certificate that RRAS has now, where it has one that could be set again."""
+    def _chosen(self) -> str | None:
+        """The thumbprint that RRAS has now; None also where it does not say."""
         if not self._machine.remote_access_cmdlets:
             return None
         try:
-            former = self._machine.remote_access.get().ssl_certificate
+            found = self._machine.remote_access.get().ssl_certificate
         except WindowsError:
             return None
-        if former is None or former.thumbprint == str(change["thumbprint"]).lower() or not self._machine.stores.certificate("MY", former.thumbprint):
+        return found.thumbprint if found else None
+
+    def _former_certificate(self, change: Change) -> dict[str, Any] | None:
+        """The change back to the certificate that RRAS has now, where it has one that could be set again."""
+        former = self._chosen()
+        if former is None or former == str(change["thumbprint"]).lower() or not self._machine.stores.certificate("MY", former):
             return None
-        return {"kind": "set_remote_access", "thumbprint": former.thumbprint.upper()}
+        return {"kind": "set_remote_access", "thumbprint": former.upper()}
 
     def _set_remote_access(self, change: Change) -> None:
         if not self._machine.remote_access_cmdlets:
