@@ -115,6 +115,17 @@ def test_a_renewed_balancer_needs_its_hash_and_a_restart_on_the_host(host: SimHo
     assert dial(balancer.port).saw[-1] == "disconnect ack"
 
 
+def test_a_host_behind_a_balancer_takes_no_hash_from_its_records(balancer: Balancer, host: SimHost) -> None:
+    """Its service looks at no record when it starts, so a value that appears later is none that it wrote itself."""
+    host.agent.delete_value(SSTPSVC, "SHA256CertificateHash")
+    host.agent.set_value(SSTPSVC, "isHashConfiguredByAdmin", 0)
+    host.install(OWN, start=False)
+    host.restart()
+    assert dial(balancer.port).saw == [503]
+    host.agent.set_value(SSTPSVC, "SHA256CertificateHash", bytes.fromhex(EDGE.sha256))
+    assert dial(balancer.port).saw == [503]
+
+
 def test_a_probe_without_credentials(balancer: Balancer) -> None:
     with tls(balancer.port) as connection:
         assert says(connection).startswith(b"HTTP/1.1 401 ")

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from lab import pki
 from lab.agent import SSTP_APP_ID, SSTPSVC, Record, WinError
 from lab.sim.errors import Killed
@@ -303,6 +305,21 @@ def test_direct_access_may_be_reached_by_an_address(host: SimHost) -> None:
     assert apply(host, rras(issued))["failure"] is None
 
 
+def test_direct_access_is_content_with_the_common_name(host: SimHost) -> None:
+    builder = x509.CertificateBuilder(
+        issuer_name=NEW.certificate.issuer,
+        subject_name=NEW.certificate.subject,
+        public_key=NEW.key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=NEW.certificate.not_valid_before_utc,
+        not_valid_after=NEW.certificate.not_valid_after_utc,
+    )
+    issued = pki.Issued(builder.sign(NEW.key, hashes.SHA256()), NEW.key)
+    host.keep(issued)
+    configure(host, ConnectTo="vpn.example.com")
+    assert apply(host, rras(issued))["failure"] is None
+
+
 @pytest.mark.parametrize(("status", "taken"), [("Converging", False), ("Stopped", True), ("Suspended", True)])
 def test_only_a_node_that_is_up_needs_the_certificate(host: SimHost, status: str, taken: bool) -> None:
     nodes(vpn02=f"{status} without certificate")(host)
@@ -343,7 +360,8 @@ def test_the_way_back_from_set_remote_access_is_the_certificate_that_rras_had(ho
 )
 def test_there_may_be_no_certificate_to_go_back_to(host: SimHost, spoil: Callable[[SimHost], None]) -> None:
     spoil(host)
-    assert apply(host, rras(), FAILS)["undone"] == []
+    result = apply(host, rras(), FAILS)
+    assert (result["undone"], result["not_undone"], journal(host)) == ([], [], {})
 
 
 def test_a_way_back_that_rras_refuses_stays_in_the_journal(host: SimHost) -> None:
