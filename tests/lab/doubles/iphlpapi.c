@@ -6,8 +6,10 @@
  * NetworkInterface asks nobody else. With IPv6Unbound (the checkbox of an adapter) the loopback keeps its ::1, as on
  * Windows.
  *
- * The other functions of this double are Wine's own, by forwards to a copy of its file (iphlpapi.def, prefix.py). Only
- * the engine gets the double; services, the agent and Wine's own programs keep Wine's. */
+ * The other functions of this double are Wine's own, by forwards to its file, which has another name in a host
+ * (iphlpapi.def, prefix.py): in Wine 8 it has no part outside of Windows, so it loads under any name. It must be there:
+ * .NET waits for ever where GetNetworkParams cannot be found. Only the engine gets the double, by an override for
+ * pwsh.exe; services, the agent and Wine's own programs keep Wine's. */
 #include "lab.h"
 #include <iphlpapi.h>
 
