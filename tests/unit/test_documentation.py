@@ -183,21 +183,44 @@ def own_examples(name: str, documents: dict[str, Json]) -> list[Json]:
     return [task[f"rras.sstp.{name}"] or {} for task in example_tasks(name, documents) if f"rras.sstp.{name}" in task]
 
 
+def assert_accepted(task: Json, documents: dict[str, Json]) -> None:
+    """A named task of one module; the options are such as ours take together."""
+    assert task["name"][0].isupper()
+    (called,) = set(task) - TASK_KEYWORDS
+    assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
+    if called.startswith("rras.sstp."):
+        action = action_module(called.rpartition(".")[2])
+        kinds = {option: spec.get("type") for option, spec in action.ARGUMENT_SPEC.items()}
+        # A template can become a dictionary; the validator cannot know.
+        arguments = {option: {} if kinds.get(option) == "dict" and str(value).startswith("{{") else value for option, value in (task[called] or {}).items()}
+        assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
+        validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
+        assert validator.validate(arguments).error_messages == []
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_examples_are_tasks_that_the_modules_accept(name: str, documents: dict[str, Json]) -> None:
     assert own_examples(name, documents)
     for task in example_tasks(name, documents):
-        assert task["name"][0].isupper()
-        (called,) = set(task) - TASK_KEYWORDS
-        assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
-        if called.startswith("rras.sstp."):
-            action = action_module(called.rpartition(".")[2])
-            kinds = {option: spec.get("type") for option, spec in action.ARGUMENT_SPEC.items()}
-            # A template can become a dictionary; the validator cannot know.
-            arguments = {option: {} if kinds.get(option) == "dict" and str(value).startswith("{{") else value for option, value in (task[called] or {}).items()}
-            assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
-            validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
-            assert validator.validate(arguments).error_messages == []
+        assert_accepted(task, documents)
+
+
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "modes.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", SNIPPETS, ids=[str(number) for number in range(len(SNIPPETS))])
+def test_snippets_of_the_guide_are_tasks_that_the_modules_accept(text: str, documents: dict[str, Json]) -> None:
+    items = yaml.safe_load(text)
+    assert items
+    for item in items:
+        for task in item["tasks"] if "hosts" in item else [item]:
+            assert_accepted(task, documents)
+
+
+def test_the_guide_names_findings_that_there_are(documents: dict[str, Json]) -> None:
+    text = (REPOSITORY / "docs" / "modes.md").read_text()
+    rules = "\n".join(documents["audit"]["return"]["findings"]["contains"]["id"]["description"])
+    assert set(re.findall(r"`((?:binding|config_store|listen_list)_\w+)`", text)) <= set(re.findall(r"V\((\w+)\)", rules))
 
 
 @pytest.mark.parametrize("name", WRITING)
