@@ -13,10 +13,14 @@ description:
   - Reads the server as M(rras.sstp.server_info) does and judges what it finds by rules. Each finding says what was expected, what is there,
     which event of RasSstp it leads to, and what to do about it.
   - With O(pfx), O(certificate) or O(thumbprint) the server is also judged against the certificate that it should have. Two or more of them
-    must name the same certificate. RV(candidate) then says what M(rras.sstp.rotate) would do to get there, and what stands against it.
+    must name the same certificate. With O(mode), and with O(sha256) or O(balancer) where TLS is ended in front of the server, it is judged against
+    that as well. RV(candidate) then says what M(rras.sstp.rotate) would do to get there, and what stands against it.
   - A O(thumbprint) alone names a certificate that is in MY of LocalMachine on the target. Where it is not, RV(candidate.refusal) says so, and
     the server is judged as without it.
-  - A server in administrator or offload mode is recognised but not judged yet. It has the one finding V(mode_not_judged).
+  - Each mode has rules of its own. In administrator mode the certificate of the hash must be there and be bound. In offload mode the hash must
+    be that of the certificate which O(balancer) shows, and what is bound on the server does not matter.
+  - RRAS itself (Get-RemoteAccess) is asked only where the registry says administrator or offload mode, or O(mode=administrator) is asked for
+    with O(writer=remote_access), as it takes a second or more. A server without that cmdlet is judged by the rest.
   - With O(probe_address) the controller connects to the server as a client does, and what it is shown there is held against what the server
     says. Nobody logs in.
   - Recent events of RasSstp are not read yet.
@@ -49,13 +53,23 @@ options:
     type: str
   probe_port:
     description:
-      - The port at that address. By default the one on which the server listens.
+      - The port at that address. By default O(port) or O(listener_port), else the one on which the server listens. For a server in offload mode that
+        is the port of plain HTTP, so give the port of the device in front where it is another.
     type: int
   probe_timeout:
     description:
       - How many seconds to give each address. It must be V(1) or more.
     type: int
     default: 10
+  public_addresses:
+    description:
+      - The IP addresses of the server at which clients arrive. Where addresses are translated on the way (NAT), it is those that the server itself
+        has. HTTP.SYS must listen on them, which it does unless the server has an IP listen list that leaves them out. That is then the finding
+        V(listen_list_leaves_out), an error.
+      - Without it the addresses that O(probe_address) led to are taken, as far as they are the server's own. Where there are none of these either,
+        an address of the server that the list leaves out is a warning.
+    type: list
+    elements: str
   fail_on:
     description:
       - Which findings fail the task. The results are returned all the same.
@@ -67,6 +81,7 @@ extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.reads
   - rras.sstp._attributes.actiongroup_sstp
+  - rras.sstp._mode
   - rras.sstp._options.port
   - rras.sstp._source.pfx
   - rras.sstp._source.certificate
@@ -98,6 +113,22 @@ EXAMPLES = r"""
     pfx: vpn.example.com.pfx
     pfx_password: "{{ vault_vpn_pfx_password }}"
     fail_on: error
+
+- name: See whether a server behind a load balancer has the hash of the certificate that clients are shown
+  rras.sstp.audit:
+    balancer: vpn.example.com
+    fail_on: error
+
+- name: See what taking a server into administrator mode would do
+  rras.sstp.audit:
+    thumbprint: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    mode: administrator
+  register: audit
+
+- name: See whether HTTP.SYS listens where clients arrive
+  rras.sstp.audit:
+    public_addresses: [192.0.2.10, '2001:db8::10']
+    fail_on: error
 """
 
 RETURN = r"""
@@ -115,16 +146,22 @@ findings:
     id:
       description:
         - The rule that was broken.
-        - "About the server as a whole: V(sstp_not_installed), V(mode_not_judged), V(rotation_interrupted)."
+        - "About the server as a whole: V(sstp_not_installed), V(rotation_interrupted)."
         - "About the HTTP.SYS records: V(binding_missing), V(binding_mismatch), V(binding_foreign_app_id), V(binding_hidden),
           V(binding_not_wanted)."
-        - "About the bound certificates: V(certificate_missing), V(key_unusable), V(eku_absent), V(eku_unfit), V(certificate_expired),
-          V(certificate_expiring), V(certificate_not_yet_valid)."
+        - "About the IP listen list of HTTP.SYS: V(listen_list_leaves_out)."
+        - "About the bound certificates, those of a balancer too: V(eku_absent), V(eku_unfit), V(certificate_expired), V(certificate_expiring),
+          V(certificate_not_yet_valid). About the bound ones alone: V(certificate_missing), V(key_unusable)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."
+        - "About administrator mode: V(configured_certificate_missing), V(configured_certificate_not_bound)."
+        - "About what RRAS itself says: V(rras_silent), V(rras_mode_different), V(rras_certificate_different)."
+        - "About offload mode: V(balancer_certificate_different), V(balancer_silent), V(balancer_unknown), V(registry_sha1_in_offload),
+          V(offload_hash_not_kept)."
+        - "About SstpSvc's subkey ConfigStore: V(config_store_different), V(config_store_malformed)."
+        - "About what was asked for: V(mode_not_wanted), V(port_not_wanted), V(hash_not_wanted)."
         - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped),
-          V(rras_dependency_stopped), V(served_nothing),
-          V(served_different)."
+          V(rras_dependency_stopped), V(served_nothing), V(served_different)."
         - "About what clients are shown: V(wire_unreachable), V(wire_different), V(wire_refused)."
       returned: always
       type: str
@@ -173,22 +210,34 @@ repairable:
   type: bool
   sample: true
 candidate:
-  description: The certificate that O(pfx), O(certificate) or O(thumbprint) names, V(null) where none of them is given.
+  description: What O(pfx), O(certificate), O(thumbprint), O(sha256), O(mode) or O(balancer) asks for. V(null) where none of them is given.
+    O(mode=as_found) asks for nothing, nor does O(balancer) where the server is not in offload mode and is not to be.
   returned: success
   type: dict
   contains:
     thumbprint:
-      description: SHA-1 of the certificate's DER.
+      description: SHA-1 of the certificate's DER. V(null) where it is not known.
       returned: always
       type: str
       sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    sha256:
+      description: SHA-256 of the certificate's DER. V(null) where it is not known.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    mode:
+      description: The mode that the rotation ends in, V(automatic), V(administrator) or V(offload).
+      returned: always
+      type: str
+      sample: automatic
     staged:
-      description: Whether it is in MY of LocalMachine on the target with a private key that works.
+      description: Whether the certificate is in MY of LocalMachine on the target with a private key that works. Always V(true) in offload mode, where the
+        server has no use for it.
       returned: always
       type: bool
       sample: true
     certificate:
-      description: The public facts of the certificate, V(null) where neither the controller nor the target has it.
+      description: The public facts of the certificate, V(null) where neither the controller nor the target has it, nor O(balancer) shows it.
       returned: always
       type: dict
       contains:
@@ -248,6 +297,12 @@ candidate:
       sample:
         - stop RemoteAccess, RasMan, SstpSvc
         - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
+    advice:
+      description: What comes with the rotation and is no reason against it, as RV(rras.sstp.rotate#module:advice).
+      returned: always
+      type: list
+      elements: str
+      sample: []
     refusal:
       description: What stands against rotating to it, in one sentence, such as that it has expired. V(null) where nothing does. Whether its
         private key works is not part of this but of RV(candidate.staged). Where RV(candidate.plan) is empty, only the certificate itself is
@@ -312,6 +367,32 @@ wire:
       returned: always
       type: str
       sample: not exercised
+balancer:
+  description: What the controller was shown at each address of O(balancer). Empty where it did not look, see there.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    endpoint:
+      description: The address and port that were connected to, or the name where it has no address.
+      returned: always
+      type: str
+      sample: 203.0.113.5:443
+    thumbprint:
+      description: The thumbprint of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    sha256:
+      description: SHA-256 of the certificate that was shown, V(null) where none was.
+      returned: always
+      type: str
+      sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+    error:
+      description: Why none was shown, in words. V(null) where one was.
+      returned: always
+      type: str
+      sample: null
 server:
   description: The facts that were judged, the same as RV(rras.sstp.server_info#module:server).
   returned: success

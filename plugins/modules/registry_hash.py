@@ -13,14 +13,17 @@ description:
   - Shows, writes and deletes the values SHA256CertificateHash and SHA1CertificateHash in the registry key of SstpSvc. A client's logon
     succeeds only when they are the hashes of the certificate that it was shown.
   - On a server in automatic mode the usual way is to delete both and to restart, for the service then derives them from its HTTP.SYS record.
-    Values are written where TLS is ended by a load balancer, whose certificate's hash is meant then.
+    Values are written where TLS is ended by a load balancer, whose certificate's hash is meant then; M(rras.sstp.rotate) reads it there itself.
+  - In administrator and in offload mode the SHA-256 hash is not deleted. The service would not derive it anew there, and would let no client in
+    (RasSstp event 18). The task is refused, and says what to do instead.
   - SstpSvc reads the values when it starts. To make a change felt, run M(rras.sstp.restart) after it.
 options:
   state:
     description:
       - V(query) returns the values and changes nothing.
       - V(present) writes O(sha256) and O(sha1), those that are given.
-      - V(absent) deletes those that O(hashes) names.
+      - V(absent) deletes those that O(hashes) names. On a server that is not in automatic mode it is refused where that would delete a SHA-256
+        hash.
     type: str
     choices: [present, absent, query]
     default: query
@@ -49,6 +52,8 @@ seealso:
     description: The HTTP.SYS records that the hashes must agree with.
   - module: rras.sstp.restart
     description: Makes SstpSvc read the values, or derive them.
+  - module: rras.sstp.rotate
+    description: Changes hashes, records and mode together.
 author:
   - The rras.sstp authors (@rras-sstp)
 """

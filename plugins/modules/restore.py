@@ -10,10 +10,14 @@ module: restore
 short_description: Put back what a rotation of an SSTP server has changed
 version_added: 0.1.0
 description:
-  - Puts the pair of HTTP.SYS records, the hashes of SstpSvc and the services back as they were before a rotation, from the snapshot that
-    M(rras.sstp.rotate) returned, as one transaction on the target. Where they are so already, nothing is done.
-  - A record that the rotation has created is deleted, the others get every field back. A hash that was absent is deleted. SstpSvc derives it anew
-    when it starts.
+  - Puts the HTTP.SYS records, the hashes of SstpSvc, the values that tell its mode and port, and the services back as they were before a rotation,
+    from the snapshot that M(rras.sstp.rotate) returned, as one transaction on the target. Where they are so already, nothing is done.
+  - A record that the rotation has created is deleted, the others get every field back, those too that shared the certificate. A hash that was
+    absent is deleted. In automatic mode SstpSvc derives it anew when it starts.
+  - A rotation into another mode or to another port is put back with UseHttps, isHashConfiguredByAdmin and ListenerPort, the same in the subkey
+    ConfigStore, and the note of what was there before offload.
+  - Where RRAS itself had a certificate, has another one now, and the old one is still in MY of LocalMachine, RRAS is told to take it again
+    (C(Set-RemoteAccess -SslCertificate)). Where RRAS had none, or was not asked by the rotation, its own configuration is left as it is.
   - Services that ran are started again, those that were stopped stay stopped. All VPN sessions of the server end where a record or a hash
     has to be put back.
   - The certificate is not put back. It must still be in the store, else the task is refused; M(rras.sstp.rotate) and the role leave it there.
@@ -283,7 +287,8 @@ evidence:
       type: str
       sample: "The events could not be read: access is denied."
 diff:
-  description: The pair of records, the hashes and the services before and after.
+  description: The records of the port, the hashes, the values that tell the mode and the port, those of ConfigStore, and the services, before and
+    after.
   returned: success
   type: dict
 changed:

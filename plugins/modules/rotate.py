@@ -12,19 +12,23 @@ version_added: 0.1.0
 description:
   - Makes the pair of HTTP.SYS records, the hashes of SstpSvc and the services agree on one certificate, as one transaction on the target, and
     does nothing where they agree already. Where nothing but the services SstpSvc or RemoteAccess is stopped, they are only started.
-  - SstpSvc is stopped with whatever depends on it, the records that differ are bound, the hashes are deleted, and RRAS is started so that
-    SstpSvc derives the hashes anew. Where it has not done so after O(settle_timeout), they are written and RRAS is restarted once more. The
-    task succeeds when the services run, the SHA-256 hash is right, and the target serves the certificate to itself on its loopback addresses.
+  - In automatic mode SstpSvc is stopped with whatever depends on it, the records that differ are bound, the hashes are deleted, and RRAS is
+    started so that SstpSvc derives the hashes anew. Where it has not done so after O(settle_timeout), they are written and RRAS is restarted
+    once more. The task succeeds when the services run, the SHA-256 hash is right, and the target serves the certificate to itself on its
+    loopback addresses.
+  - A server in administrator mode gets its certificate through RRAS, see O(writer). One in offload mode gets the hash of the certificate that
+    the device in front of it serves, see O(balancer). In offload nothing is bound, and the task succeeds when the services run and the hash is
+    right. O(mode) takes a server from one mode to another.
   - When any step fails, those before it are undone, and the message says what failed and what could not be undone.
-  - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id. A record
-    that is right already may belong to any application.
+  - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id, unless
+    the network adapters that are up have only the other protocol (IPv4 or IPv6) bound. A record that is right already may belong to any
+    application, except where RRAS is told of the certificate, for it may write the pair.
   - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), be valid, and be meant
-    for servers.
+    for servers. In offload mode it need not be there.
   - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
     not on the target yet, so that a play that imports the certificate first can be predicted.
   - All VPN sessions of the server end when it is restarted. Sessions are not counted before yet.
-  - Servers in administrator or offload mode are refused until rotating them is built. The message says what to use instead. Refused too is a
-    server on which SstpSvc, or a service that depends on it, runs although it is disabled, for it could not be started again.
+  - A server on which SstpSvc, or a service that depends on it, runs although it is disabled is refused, for it could not be started again.
   - When the connection drops in the middle, the target keeps the journal of what was half done. The next run of this module takes that back
     before it plans anew. Until then other changes to the target are refused. In check mode nothing is taken back, and what is predicted starts
     from the half-done state.
@@ -33,7 +37,8 @@ options:
     description:
       - The thumbprint of the certificate, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and invisible marks in it are
         dropped, and case does not matter.
-      - One of this, O(certificate) and O(pfx) is required. Those that are given must name the same certificate.
+      - One of this, O(certificate), O(pfx), O(balancer) and O(sha256) is required, the last two for servers in offload mode. Those of the first
+        three that are given must name the same certificate.
     type: str
   service_state:
     description:
@@ -48,6 +53,7 @@ extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.writes
   - rras.sstp._attributes.actiongroup_sstp
+  - rras.sstp._mode
   - rras.sstp._options.port
   - rras.sstp._options.take_over
   - rras.sstp._options.limits
@@ -94,16 +100,60 @@ EXAMPLES = r"""
   rras.sstp.rotate:
     certificate: vpn.example.com.pem
   check_mode: true
+
+- name: Choose the certificate as an administrator does, with Set-RemoteAccess
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+    mode: administrator
+  register: rotation
+
+- name: Show what comes with it, such as nodes of the cluster that need a restart
+  ansible.builtin.debug:
+    var: rotation.advice
+
+- name: Let the service derive the hash again
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+    mode: automatic
+
+- name: Let a load balancer end TLS, and take plain HTTP from it
+  rras.sstp.rotate:
+    balancer: vpn.example.com
+    mode: offload
+
+- name: Follow a load balancer whose certificate was renewed
+  rras.sstp.rotate:
+    balancer: vpn.example.com
+
+- name: Follow a load balancer that the controller cannot connect to
+  rras.sstp.rotate:
+    sha256: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+
+- name: End offload, so that the server serves TLS itself
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+    mode: automatic
+
+- name: Switch a server whose port 443 IIS shares, with the sites that have the same certificate
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+    shared_records: true
+    take_over: true
 """
 
 RETURN = r"""
+mode:
+  description: The mode of the server after the task, V(automatic), V(administrator) or V(offload).
+  returned: success
+  type: str
+  sample: automatic
 thumbprint:
-  description: The thumbprint of the certificate.
+  description: The thumbprint of the certificate. V(null) in offload mode where only its hash is known.
   returned: success
   type: str
   sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
 sha256:
-  description: SHA-256 of the certificate's DER.
+  description: SHA-256 of the certificate's DER, which SHA256CertificateHash is to be.
   returned: success
   type: str
   sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
@@ -127,6 +177,15 @@ plan:
   sample:
     - stop RemoteAccess, RasMan, SstpSvc
     - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
+advice:
+  description: What comes with the rotation and is no reason against it, a sentence each. In administrator mode these are the nodes of the cluster
+    that Set-RemoteAccess does not reach or that need a restart of their own, and what O(writer=direct) leaves behind. Empty where nothing has
+    to be done.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - 'The node VPN02 is Stopped: Set-RemoteAccess does not reach it; rotate again when it is up.'
 predecessors:
   description: The certificates that rotations have replaced on this server and that have not been removed since, as they are after the task.
     In check mode, as they would be.
@@ -170,23 +229,23 @@ snapshot:
       type: str
       sample: '2026-03-01T02:00:00Z'
     port:
-      description: The port of the pair.
+      description: The port of the pair, with O(listener_port) the new one.
       returned: always
       type: int
       sample: 443
     records:
-      description: The records of the pair that existed, with every field.
+      description: The records of the pair that existed, and with O(shared_records) those that share its certificate, with every field.
       returned: always
       type: list
       elements: dict
       contains:
         family:
-          description: The kind of record, always V(ip).
+          description: The kind of record, V(ip), or V(sni) for one by host name.
           returned: always
           type: str
           sample: ip
         address:
-          description: The address of the record.
+          description: The address of the record, V(0.0.0.0) for one by host name.
           returned: always
           type: str
           sample: 0.0.0.0
@@ -196,7 +255,7 @@ snapshot:
           type: int
           sample: 443
         host:
-          description: The host name of the record. V(null), as these records have none.
+          description: The host name of the record, V(null) for one by address.
           returned: always
           type: str
           sample: null
@@ -246,7 +305,8 @@ snapshot:
           type: int
           sample: 0
     registry:
-      description: The certificate hashes of SstpSvc as values of its registry key, by name. A value that was absent has no entry.
+      description: The certificate hashes of SstpSvc and what tells its mode, as values of its registry key, by name. A value that was absent has
+        no entry.
       returned: always
       type: dict
       contains:
@@ -256,18 +316,18 @@ snapshot:
           type: dict
           contains: &value
             kind:
-              description: The type of the value, V(binary) where it is a hash as SstpSvc writes it, else for example V(string) or V(dword).
+              description: The type of the value. V(binary) for a hash and V(dword) for a number as SstpSvc writes them, else for example V(string).
               returned: always
               type: str
               sample: binary
             data:
-              description: The data of the value. For V(binary) text in hexadecimal digits, for V(dword) a number. V(null) where it is too long
-                to be a hash.
+              description: The data of the value. For V(binary) text in hexadecimal digits, for V(dword) a number. V(null) where it has more than
+                4096 characters.
               returned: always
               type: raw
               sample: 2A0F9B7C4D1E8563F0A9C2B7D4E1865390FBCA7128E4D63B5F0A1C9E7D2B4860
             length:
-              description: How many characters RV(snapshot.registry.SHA256CertificateHash.data) would have where it is too long, else V(null).
+              description: How many characters the data would have where there are too many, else V(null).
               returned: always
               type: int
               sample: null
@@ -276,6 +336,47 @@ snapshot:
           returned: when there was such a value
           type: dict
           contains: *value
+        UseHttps:
+          description: V(0) where TLS is ended in front of the server.
+          returned: when there was such a value
+          type: dict
+          contains: *value
+        isHashConfiguredByAdmin:
+          description: V(1) where the certificate was chosen by an administrator, and in offload mode.
+          returned: when there was such a value
+          type: dict
+          contains: *value
+        ListenerPort:
+          description: The port on which SSTP listens. V(0) means 443.
+          returned: when there was such a value
+          type: dict
+          contains: *value
+    config_store:
+      description: The values of the same names in SstpSvc's subkey ConfigStore. Empty where there is no such key.
+      returned: always
+      type: dict
+      contains:
+        UseHttps:
+          description: UseHttps as it was last applied.
+          returned: when there was such a value
+          type: dict
+          contains: *value
+        ListenerPort:
+          description: The port as it was last applied.
+          returned: when there was such a value
+          type: dict
+          contains: *value
+    before_offload:
+      description: What was noted on the target of the time before offload, each value with its kind, data and length. Empty where nothing was.
+      returned: always
+      type: dict
+      sample: {}
+    remote_access:
+      description: The thumbprint of the certificate that RRAS itself had (Get-RemoteAccess). V(null) where it had none or was not asked, which it
+        is only in administrator and offload mode, or on the way into administrator mode with O(writer=remote_access).
+      returned: always
+      type: str
+      sample: null
     services:
       description: The state of SstpSvc and of every service that depends on it, by name.
       returned: always
@@ -473,7 +574,8 @@ evidence:
       type: str
       sample: "The events could not be read: access is denied."
 diff:
-  description: The pair of records, the hashes and the services before and after.
+  description: The records of the port, the hashes, the values that tell the mode and the port, those of ConfigStore, and the services, before and
+    after.
   returned: success
   type: dict
 rule:

@@ -14,7 +14,17 @@ description:
     private keys and what uses each, the services, and which certificate the target serves to itself on V(127.0.0.1) and V(::1).
   - The private keys of the certificates bound on the port are made to sign, to prove that they work. Other keys are only opened, and those of
     smart cards and of the platform's crypto provider (TPM) are left alone.
+  - RRAS itself is asked as well (Get-RemoteAccess), where O(remote_access) says so.
   - Recent events of RasSstp and the VPN sessions are not read yet.
+options:
+  remote_access:
+    description:
+      - When RRAS itself is asked how it is configured. That loads a PowerShell module on the target and takes a second or more.
+      - V(unless_automatic) asks only where the registry does not say automatic mode, that is where UseHttps is 0 or isHashConfiguredByAdmin is 1.
+      - V(always) and V(never) do what they say. On a server without the cmdlet RV(server.remote_access.available) is V(false).
+    type: str
+    choices: [never, unless_automatic, always]
+    default: unless_automatic
 extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.reads
@@ -42,6 +52,15 @@ EXAMPLES = r"""
 - name: Read what belongs to a port of its own
   rras.sstp.server_info:
     port: 4433
+
+- name: Ask RRAS itself as well, whatever the mode
+  rras.sstp.server_info:
+    remote_access: always
+  register: sstp
+
+- name: Show the mode and what it was told from
+  ansible.builtin.debug:
+    msg: "{{ sstp.server.mode }} mode: {{ sstp.server.mode_evidence | join('; ') }}"
 """
 
 RETURN = r"""
@@ -70,6 +89,108 @@ server:
       returned: always
       type: str
       sample: automatic
+    mode_evidence:
+      description: What the mode was told from, and what RRAS itself says where it was asked, a phrase each. Empty where SSTP is not installed.
+      returned: always
+      type: list
+      elements: str
+      sample:
+        - UseHttps is 1
+        - isHashConfiguredByAdmin is 1
+        - Get-RemoteAccess names the certificate 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419, and does not use HTTP
+    remote_access:
+      description: What RRAS itself says (Get-RemoteAccess). V(null) where it was not asked, see O(remote_access).
+      returned: always
+      type: dict
+      contains:
+        available:
+          description: Whether the target has the cmdlet. Where it has not, all else is V(null) or empty.
+          returned: always
+          type: bool
+          sample: true
+        certificate:
+          description: The certificate that RRAS is configured with, V(null) where it names none. It need not be the one that is bound.
+          returned: always
+          type: dict
+          contains:
+            thumbprint:
+              description: SHA-1 of the certificate's DER.
+              returned: always
+              type: str
+              sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+            sha256:
+              description: SHA-256 of the certificate's DER.
+              returned: always
+              type: str
+              sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+            subject:
+              description: As RV(server.certificates[].subject).
+              returned: always
+              type: str
+              sample: CN=vpn.example.com
+            issuer:
+              description: As RV(server.certificates[].issuer).
+              returned: always
+              type: str
+              sample: CN=Example Issuing CA
+            serial_number:
+              description: The serial number in hexadecimal digits.
+              returned: always
+              type: str
+              sample: 4F2A
+            not_before:
+              description: The start of validity, in ISO 8601, UTC.
+              returned: always
+              type: str
+              sample: '2026-01-10T00:00:00Z'
+            not_after:
+              description: The end of validity, in ISO 8601, UTC.
+              returned: always
+              type: str
+              sample: '2026-07-28T23:59:59Z'
+            extended_key_usage:
+              description: As RV(server.certificates[].extended_key_usage).
+              returned: always
+              type: list
+              elements: str
+              sample: [1.3.6.1.5.5.7.3.1]
+            names:
+              description: The DNS names and then the IP addresses of the subject alternative name.
+              returned: always
+              type: list
+              elements: str
+              sample: [vpn.example.com]
+        use_http:
+          description: Whether RRAS takes plain HTTP from a device that ends TLS (UseHttp). V(null) where it does not say.
+          returned: always
+          type: bool
+          sample: false
+        connect_to:
+          description: The name or address that DirectAccess clients dial (ConnectToAddress). V(null) without DirectAccess.
+          returned: always
+          type: str
+          sample: null
+        nodes:
+          description: The nodes of a load-balanced cluster. Empty without one.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: The node's name.
+              returned: always
+              type: str
+              sample: VPN01
+            status:
+              description: Its status in the words of Windows (StatusCode), such as V(Converged).
+              returned: always
+              type: str
+              sample: Converged
+        error:
+          description: Why RRAS gave no answer, in the words of Windows. V(null) where it gave one.
+          returned: always
+          type: str
+          sample: null
     installed:
       description: Whether SSTP is installed. It is when there are the service SstpSvc and its registry key.
       returned: always
@@ -209,6 +330,53 @@ server:
       sample:
         ListenerPort: 443
         UseHttps: 1
+    config_store:
+      description:
+        - All values of SstpSvc's subkey ConfigStore, the configuration that was last applied, by name and in the same way.
+        - V(null) where there is no such key.
+      returned: always
+      type: dict
+      sample:
+        ListenerPort: 443
+        UseHttps: 1
+    adapters:
+      description: The network adapters, the loopback adapter too. Empty where they cannot be read.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The adapter's name.
+          returned: always
+          type: str
+          sample: Ethernet
+        kind:
+          description: The kind of adapter as .NET's NetworkInterfaceType has it, in lower case.
+          returned: always
+          type: str
+          sample: ethernet
+        up:
+          description: Whether it is up.
+          returned: always
+          type: bool
+          sample: true
+        ipv4:
+          description: Whether IPv4 is bound to it.
+          returned: always
+          type: bool
+          sample: true
+        ipv6:
+          description: Whether IPv6 is bound to it. Where it is bound to no adapter that is up, those of loopback, tunnels and PPP aside, SSTP needs no
+            record of V([::]).
+          returned: always
+          type: bool
+          sample: true
+        addresses:
+          description: Its unicast addresses, without their scope.
+          returned: always
+          type: list
+          elements: str
+          sample: [192.0.2.10, '2001:db8::10']
     certificates:
       description: The certificates in MY of LocalMachine, and those in each other store that a record of the port names.
       returned: always

@@ -15,7 +15,12 @@ description:
   - A record that is changed keeps all its other fields, unknown flag bits too. What HTTP.SYS has taken is read back and compared.
   - A changed record alone leaves the SSTP server with the hash of the old certificate. M(rras.sstp.rotate) changes the pair and the hashes
     together.
-  - Records by host name (SNI) and those of the central certificate store (CCS) can be read but not written yet.
+  - Records by host name (SNI) can be set and deleted like those of an address. One of the central certificate store (CCS) names no certificate
+    of its own, so it can be deleted, but not set.
+  - On a server in administrator mode the records of V(0.0.0.0) and V([::]) are not bound to another certificate than the one that SstpSvc has the
+    hash of, as that would raise RasSstp event 32. M(rras.sstp.rotate) tells RRAS as well.
+  - The last record of another program that is known (IIS, IIS Express, WinRM, AD FS, Web Application Proxy, DirectAccess IP-HTTPS) is not deleted,
+    not even with O(take_over=true). It would serve no TLS without it.
 options:
   state:
     description:
@@ -28,7 +33,7 @@ options:
   endpoints:
     description:
       - The records to work on instead of the pair, each written V(0.0.0.0:443), V([::]:443), V(vpn.example.com:443), or V(ccs:443) for the
-        central certificate store. The last two are for O(state=query) only.
+        central certificate store. The last one is not for O(state=present).
       - Cannot be given together with O(port).
     type: list
     elements: str
@@ -49,8 +54,9 @@ options:
   app_id:
     description:
       - The application id for a record that does not exist yet. It is a GUID, with or without braces. The default is that of SSTP.
-      - An existing record keeps the one that it has, unless O(take_over=true).
-      - A record that has this application id, or that of SSTP, counts as one's own.
+      - An existing record keeps the one that it has, unless O(take_over=true), which gives it this one.
+      - A record that has this application id, or that of SSTP, counts as one's own. To change a record of IIS and leave it with IIS, give the
+        application id of IIS, V({4dc3e181-e14b-4a21-b022-59fc669b0914}), rather than O(take_over).
     type: str
     default: '{ba195980-cd49-458b-9e23-c84ee0adcd75}'
 extends_documentation_fragment:
@@ -92,6 +98,19 @@ EXAMPLES = r"""
   rras.sstp.ssl_binding:
     state: absent
     port: 443
+
+- name: Delete a record of IIS by host name that goes before the pair
+  rras.sstp.ssl_binding:
+    state: absent
+    endpoints: ['vpn.example.com:443']
+    take_over: true
+
+- name: Give a site of IIS the certificate of SSTP, and leave the record with IIS
+  rras.sstp.ssl_binding:
+    state: present
+    endpoints: ['vpn.example.com:443']
+    certificate_hash: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    app_id: '{4dc3e181-e14b-4a21-b022-59fc669b0914}'
 """
 
 RETURN = r"""

@@ -26,6 +26,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRec
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
+from ansible_collections.rras.sstp.plugins.plugin_utils.plan import sharing
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import addresses
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
@@ -41,10 +42,13 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import (
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.tls import Served as ServedByTls
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code, Verdict
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
+    Adapter,
     HostState,
     LoggedEvent,
+    Node,
     PrivateKey,
     RegistryValue,
+    RemoteAccess,
     Served,
     Service,
     SslRecord,
@@ -179,23 +183,44 @@ def own_examples(name: str, documents: dict[str, Json]) -> list[Json]:
     return [task[f"rras.sstp.{name}"] or {} for task in example_tasks(name, documents) if f"rras.sstp.{name}" in task]
 
 
+def assert_accepted(task: Json, documents: dict[str, Json]) -> None:
+    """A named task of one module; the options are such as ours take together."""
+    assert task["name"][0].isupper()
+    (called,) = set(task) - TASK_KEYWORDS
+    assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
+    if called.startswith("rras.sstp."):
+        action = action_module(called.rpartition(".")[2])
+        kinds = {option: spec.get("type") for option, spec in action.ARGUMENT_SPEC.items()}
+        # A template can become a dictionary; the validator cannot know.
+        arguments = {option: {} if kinds.get(option) == "dict" and str(value).startswith("{{") else value for option, value in (task[called] or {}).items()}
+        assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
+        validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
+        assert validator.validate(arguments).error_messages == []
+
+
 @pytest.mark.parametrize("name", ACTIONS)
 def test_examples_are_tasks_that_the_modules_accept(name: str, documents: dict[str, Json]) -> None:
     assert own_examples(name, documents)
     for task in example_tasks(name, documents):
-        assert task["name"][0].isupper()
-        (called,) = set(task) - TASK_KEYWORDS
-        assert re.fullmatch(r"\w+\.\w+\.\w+", called), f"{called} is not fully qualified"
-        if called.startswith("rras.sstp."):
-            action = action_module(called.rpartition(".")[2])
-            kinds = {option: spec.get("type") for option, spec in action.ARGUMENT_SPEC.items()}
-            # A template can become a dictionary; the validator cannot know.
-            arguments = {
-                option: {} if kinds.get(option) == "dict" and str(value).startswith("{{") else value for option, value in (task[called] or {}).items()
-            }
-            assert set(arguments) <= set(documents[called.rpartition(".")[2]]["doc"]["options"])
-            validator = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.ActionModule.CONSTRAINTS)
-            assert validator.validate(arguments).error_messages == []
+        assert_accepted(task, documents)
+
+
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "modes.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", SNIPPETS, ids=[str(number) for number in range(len(SNIPPETS))])
+def test_snippets_of_the_guide_are_tasks_that_the_modules_accept(text: str, documents: dict[str, Json]) -> None:
+    items = yaml.safe_load(text)
+    assert items
+    for item in items:
+        for task in item["tasks"] if "hosts" in item else [item]:
+            assert_accepted(task, documents)
+
+
+def test_the_guide_names_findings_that_there_are(documents: dict[str, Json]) -> None:
+    text = (REPOSITORY / "docs" / "modes.md").read_text()
+    rules = "\n".join(documents["audit"]["return"]["findings"]["contains"]["id"]["description"])
+    assert set(re.findall(r"`((?:binding|config_store|listen_list)_\w+)`", text)) <= set(re.findall(r"V\((\w+)\)", rules))
 
 
 @pytest.mark.parametrize("name", WRITING)
@@ -259,7 +284,7 @@ def test_markup_refers_to_what_there_is(name: str, documents: dict[str, Json]) -
 
 def test_audit_names_every_rule(documents: dict[str, Json]) -> None:
     written: set[str] = set()
-    for module, caller in (("rules", "Finding"), ("x509", "Problem")):
+    for module, caller in (("rules", "Finding"), ("mode_rules", "Finding"), ("x509", "Problem")):
         for node in ast.walk(ast.parse((PLUGINS / "plugin_utils" / f"{module}.py").read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == caller and isinstance(node.args[0], ast.Constant):
                 written.add(str(node.args[0].value))
@@ -339,10 +364,42 @@ INTERRUPTED = replace(BROKEN, interrupted=True)
 NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
 MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
 CENTRAL = replace(BEFORE, records=(*BEFORE.records, SslRecord(Endpoint("ccs", "0.0.0.0", 443), "", SSTP_APP_ID)))
+NAMED = Endpoint("sni", "0.0.0.0", 443, "vpn.example.com")
+IIS_APP_ID = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
+ADAPTERS = (Adapter("Ethernet", "ethernet", True, True, True, ("192.0.2.10",)),)
+
+
+def in_mode(state: HostState, certificate: Any, view: RemoteAccess | None, **numbers: int) -> HostState:
+    """The same server with these numbers in SstpSvc's key, the hash of this certificate, and this answer of RRAS."""
+    values = {name: RegistryValue("dword", number) for name, number in numbers.items()}
+    hashes = {"SHA256CertificateHash": RegistryValue("binary", certificate.sha256)}
+    config = {"UseHttps": RegistryValue("dword", numbers.get("UseHttps", 1)), "ListenerPort": RegistryValue("dword", 443)}
+    return replace(state, parameters={**values, **hashes}, config_store=config, adapters=ADAPTERS, remote_access=view)
+
+
+def told(certificate: Any) -> RemoteAccess:
+    nodes = (Node("VPN01", "Converged"), Node("VPN02", "Stopped"), Node("VPN03", "Converged"))
+    return RemoteAccess(True, certificate, False, "vpn.example.com", nodes)
+
+
+def with_shared(state: HostState, certificate: Any) -> HostState:
+    return replace(state, records=(*state.records, SslRecord(NAMED, certificate.thumbprint, IIS_APP_ID, "MY")))
+
+
+CHOSEN = in_mode(BEFORE, OLD, told(OLD), UseHttps=1, isHashConfiguredByAdmin=1, ListenerPort=443)
+CHOSEN_ANEW = in_mode(ROTATED, NEW, told(NEW), UseHttps=1, isHashConfiguredByAdmin=1, ListenerPort=443)
+SILENT = replace(CHOSEN, remote_access=RemoteAccess(True, error={"function": None, "code": None, "message": "RaMgmtSvc does not answer"}))
+OFFLOADED = in_mode(BEFORE, OLD, RemoteAccess(False), UseHttps=0, isHashConfiguredByAdmin=1, ListenerPort=443)
+OFFLOADED_ANEW = in_mode(BEFORE, NEW, RemoteAccess(False), UseHttps=0, isHashConfiguredByAdmin=1, ListenerPort=443)
+SHARED, SHARED_ANEW = with_shared(BEFORE, OLD), with_shared(ROTATED, NEW)
+LISTED = replace(BEFORE, listen_only=("10.0.0.1",), adapters=ADAPTERS)
 PFX = base64.b64encode(NEW_PFX).decode()
 SNAPSHOT = snapshot(BEFORE)
 WELL = Sight("192.0.2.1:443", Depth.LOGIN, Verdict(Code.OK, Stage.NETWORK, "All is well."), OLD.thumbprint, OLD.sha256, (), "accepted")
 PROBED = {"addresses": [WELL.to_result()]}
+
+# A load balancer as the controller meets it: addresses, so that no name is looked up.
+SHOWS_NEW, SHOWS_NOTHING = "192.0.2.80", "192.0.2.81"
 
 Case = tuple[str, Json, HostState, HostState]
 CASES: list[Case] = [
@@ -352,10 +409,20 @@ CASES: list[Case] = [
     ("audit", {"pfx": PFX, "fail_on": "warning"}, BROKEN, BROKEN),
     ("audit", {"thumbprint": NEW.thumbprint}, WITHOUT_NEW, WITHOUT_NEW),
     ("audit", {"probe_address": "127.0.0.1", "probe_port": 1}, BEFORE, BEFORE),
+    ("server_info", {"remote_access": "always"}, CHOSEN, CHOSEN),
+    ("server_info", {}, OFFLOADED, OFFLOADED),
+    ("audit", {"thumbprint": NEW.thumbprint, "mode": "administrator"}, CHOSEN, CHOSEN),
+    ("audit", {}, SILENT, SILENT),
+    ("audit", {"balancer": SHOWS_NEW}, OFFLOADED, OFFLOADED),
+    ("audit", {"balancer": SHOWS_NOTHING}, OFFLOADED, OFFLOADED),
+    ("audit", {"sha256": NEW.sha256}, OFFLOADED, OFFLOADED),
+    ("audit", {"public_addresses": ["192.0.2.10"]}, LISTED, LISTED),
     ("ssl_binding", {}, BEFORE, BEFORE),
     ("ssl_binding", {"state": "present", "certificate_hash": NEW.thumbprint}, BEFORE, ROTATED),
     ("ssl_binding", {"state": "absent", "endpoints": ["[::]:443"]}, BEFORE, BROKEN),
     ("ssl_binding", {"endpoints": ["ccs:443", "vpn.example.com:443"]}, CENTRAL, CENTRAL),
+    ("ssl_binding", {"endpoints": ["ccs:443"], "state": "absent"}, CENTRAL, BEFORE),
+    ("ssl_binding", {"endpoints": ["vpn.example.com:443"], "state": "present", "certificate_hash": NEW.thumbprint}, BEFORE, with_shared(BEFORE, NEW)),
     ("registry_hash", {}, BEFORE, BEFORE),
     ("registry_hash", {"state": "absent"}, BEFORE, MISSING),
     ("registry_hash", {"state": "present", "sha256": NEW.sha256}, BEFORE, ROTATED),
@@ -373,6 +440,13 @@ CASES: list[Case] = [
     ("rotate", {"thumbprint": OLD.thumbprint}, BEFORE, BEFORE),
     ("rotate", {"thumbprint": NEW.thumbprint}, INTERRUPTED, ROTATED),
     ("rotate", {"thumbprint": NEW.thumbprint}, replace(ROTATED, interrupted=True), ROTATED),
+    ("rotate", {"thumbprint": NEW.thumbprint}, CHOSEN, CHOSEN_ANEW),
+    ("rotate", {"thumbprint": NEW.thumbprint, "mode": "administrator", "writer": "direct"}, BEFORE, CHOSEN_ANEW),
+    ("rotate", {"thumbprint": NEW.thumbprint, "shared_records": True, "take_over": True}, SHARED, SHARED_ANEW),
+    ("rotate", {"balancer": SHOWS_NEW, "mode": "offload"}, BEFORE, OFFLOADED_ANEW),
+    ("rotate", {"sha256": NEW.sha256}, OFFLOADED, OFFLOADED_ANEW),
+    ("rotate", {"thumbprint": NEW.thumbprint, "mode": "automatic"}, OFFLOADED, ROTATED),
+    ("restore", {"snapshot": snapshot(CHOSEN, sharing(SHARED))}, CHOSEN_ANEW, CHOSEN),
     ("restore", {"snapshot": SNAPSHOT}, ROTATED, BEFORE),
     ("restore", {"snapshot": SNAPSHOT}, BEFORE, BEFORE),
     ("restore", {"snapshot": SNAPSHOT}, replace(ROTATED, interrupted=True), BEFORE),
@@ -396,9 +470,12 @@ OUTCOMES = {
 }
 
 
+SHOWN = Outcome(Verdict(Code.OK, Stage.TLS, "TLS is served."), ServedByTls((NEW.der,), "TLSv1.3", "TLS_AES_256_GCM_SHA384"))
+
+
 @pytest.fixture(autouse=True)
 def no_server_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "probe", lambda target: OUTCOMES[target.depth])
+    monkeypatch.setattr(addresses, "probe", lambda target: SHOWN if target.host == SHOWS_NEW else OUTCOMES[target.depth])
 
 
 BEGUN = "2026-03-01T12:00:01.250Z"
@@ -583,13 +660,33 @@ def test_a_restart_refuses_a_service_that_runs_although_disabled() -> None:
         perform("restart", {}, OneHost(replace(BEFORE, services=services), BEFORE), check_mode=False)
 
 
-@pytest.mark.parametrize("endpoint", ["ccs:443", "vpn.example.com:443"])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_records_without_an_address_are_not_written(endpoint: str, check_mode: bool) -> None:
-    state = replace(CENTRAL, records=(*CENTRAL.records, SslRecord(Endpoint("sni", "0.0.0.0", 443, "vpn.example.com"), OLD.thumbprint, SSTP_APP_ID)))
-    for options in ({"state": "absent"}, {"state": "present", "certificate_hash": NEW.thumbprint}):
-        with pytest.raises(SstpError, match=f"The record of {endpoint} can be read but not changed: only records of an IP address and port"):
-            perform("ssl_binding", {**options, "endpoints": [endpoint]}, OneHost(state, state), check_mode=check_mode)
+def test_a_record_of_the_central_store_is_not_set(check_mode: bool) -> None:
+    options = {"state": "present", "certificate_hash": NEW.thumbprint, "endpoints": ["ccs:443"]}
+    with pytest.raises(SstpError, match="The record of ccs:443 has no certificate of its own .* it can only be removed here"):
+        perform("ssl_binding", options, OneHost(CENTRAL, CENTRAL), check_mode=check_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "state", "words"),
+    [
+        ("ssl_binding", {"state": "present", "certificate_hash": NEW.thumbprint}, CHOSEN, "would raise RasSstp event 32"),
+        ("ssl_binding", {"state": "absent", "endpoints": ["vpn.example.com:443"]}, SHARED, "belongs to IIS"),
+        ("ssl_binding", {"state": "absent", "endpoints": ["vpn.example.com:443"], "take_over": True}, SHARED, "is the last one of IIS"),
+        ("registry_hash", {"state": "absent"}, CHOSEN, "isHashConfiguredByAdmin is 1"),
+        ("registry_hash", {"state": "absent"}, OFFLOADED, "UseHttps is 0"),
+        ("rotate", {"balancer": SHOWS_NOTHING, "mode": "offload"}, BEFORE, "shows the controller no certificate"),
+        ("rotate", {"balancer": SHOWS_NEW, "sha256": OLD.sha256}, OFFLOADED, "does not agree"),
+        ("rotate", {"balancer": SHOWS_NEW}, BEFORE, "serves TLS itself: give the certificate"),
+        ("rotate", {"thumbprint": NEW.thumbprint, "port": 443, "listener_port": 8443}, BEFORE, "cannot be given together"),
+        ("rotate", {"thumbprint": NEW.thumbprint}, SILENT, "RRAS does not say how it is configured"),
+        ("rotate", {"thumbprint": NEW.thumbprint, "shared_records": True}, SHARED, "belongs to IIS"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_the_documents_say_is_refused(name: str, options: Json, state: HostState, words: str, check_mode: bool) -> None:
+    with pytest.raises(SstpError, match=words):
+        perform(name, options, OneHost(state, state), check_mode=check_mode)
 
 
 def test_an_import_that_replaced_a_certificate_in_vain_tells_that_something_was_changed() -> None:
