@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
-from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer
+from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer, parse_balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
@@ -20,7 +20,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.results import certifica
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, refusal
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import DEFAULT_PORT, HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, look_for, scope_for, source_of, wanted_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight, look
@@ -54,10 +54,12 @@ class ActionModule(SstpAction):
             clean_port(args["probe_port"], "probe_port")
         public = tuple(clean_address(text, "public_addresses") for text in args["public_addresses"] or ())
         scope = scope_for(args, source)
-        state, _scope = at_port_after(args, backend.observe(scope), scope, backend)
+        state = backend.observe(scope)
+        probe_port = _probe_port(args, state)
+        state, _scope = at_port_after(args, state, scope, backend)
         balancer = look_for(args, state)
         wanted, reason = _wanted(args, state, source, balancer)
-        wire = _look(args, state.port)
+        wire = _look(args, probe_port)
         findings = judge(state, Policy(expiry_days, wanted, wire, balancer, public))
         candidate = _candidate_result(state, source, wanted, reason, args)
         return _result(state, findings, candidate, wire, balancer, args["fail_on"])
@@ -65,7 +67,7 @@ class ActionModule(SstpAction):
 
 def _wanted(args: dict[str, Any], state: HostState, source: Source, balancer: Balancer | None) -> tuple[Wanted | None, str | None]:
     """What is asked for, None where nothing is; or why it cannot be had."""
-    if source == Source() and balancer is None and args["mode"] == AS_FOUND:
+    if source == Source() and balancer is None and args["mode"] == AS_FOUND and args["listener_port"] is None:
         return None, None
     try:
         return wanted_of(args, state, source, balancer, Limits()), None
@@ -77,7 +79,16 @@ def _look(args: dict[str, Any], port: int) -> tuple[Sight, ...]:
     address = args["probe_address"]
     if not address:
         return ()
-    return look(args["probe_host"] or address, address, args["probe_port"] or port, args["probe_timeout"])
+    return look(args["probe_host"] or address, address, port, args["probe_timeout"])
+
+
+def _probe_port(args: dict[str, Any], state: HostState) -> int:
+    """Unless told, the one that clients dial now: that of the server, or of the device in front of it."""
+    if args["probe_port"] is not None:
+        return int(args["probe_port"])
+    if state.mode == OFFLOAD:
+        return parse_balancer(args["balancer"])[1] if args["balancer"] else DEFAULT_PORT
+    return state.port
 
 
 def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, reason: str | None, args: dict[str, Any]) -> dict[str, Any] | None:

@@ -25,8 +25,8 @@ options:
         meant for servers.
       - What UseHttps, isHashConfiguredByAdmin, ListenerPort and ConfigStore were before offload is noted on the target, in
         C(HKLM\SOFTWARE\rras.sstp\BeforeOffload). V(automatic) or V(administrator) on a server in offload puts it back, but for
-        isHashConfiguredByAdmin, which the new mode decides, and removes the note. Where nobody has noted anything, UseHttps becomes 1 and the
-        port 443, also in ConfigStore.
+        isHashConfiguredByAdmin, which the new mode decides, and removes the note. Where nobody has noted anything, UseHttps becomes 1 and a
+        port 80 becomes 443, also in ConfigStore.
     type: str
     choices: [as_found, automatic, administrator, offload]
     default: as_found

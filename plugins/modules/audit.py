@@ -53,8 +53,8 @@ options:
     type: str
   probe_port:
     description:
-      - The port at that address. By default O(port) or O(listener_port), else the one on which the server listens. For a server in offload mode that
-        is the port of plain HTTP, so give the port of the device in front where it is another.
+      - The port at that address. By default O(port), else the one on which the server listens. For a server in offload mode the port that O(balancer)
+        names, else V(443).
     type: int
   probe_timeout:
     description:

@@ -177,6 +177,13 @@ plan:
   sample:
     - stop RemoteAccess, RasMan, SstpSvc
     - bind 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419 to 0.0.0.0:443
+other_nodes:
+  description: The other nodes of the cluster that Set-RemoteAccess changes with this server, and that need a restart of their own. Empty where
+    it is not called.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 advice:
   description: What comes with the rotation and is no reason against it, a sentence each. In administrator mode these are the nodes of the cluster
     that Set-RemoteAccess does not reach or that need a restart of their own, and what O(writer=direct) leaves behind. Empty where nothing has

@@ -419,7 +419,7 @@ function ConvertTo-RawCertificate {
     param ($Certificate)
     if ($null -eq $Certificate) { return $null }
     $bytes = if ($Certificate -is [System.Security.Cryptography.X509Certificates.X509Certificate2]) { $Certificate.RawData } else { [byte[]]$Certificate }
-    if ($bytes.Length) { [Convert]::ToBase64String($bytes) }
+    if ($bytes.Length) { [Convert]::ToBase64String($bytes) } else { $null }
 }
 
 # https://learn.microsoft.com/previous-versions/windows/desktop/ramgmtpsprov/remoteaccess: it lies two objects deep, and is shown as if it were at the top.
@@ -427,11 +427,12 @@ function Get-ConnectToAddress {
     param ($RemoteAccess)
     $address = Get-Property $RemoteAccess 'ConnectToAddress'
     if (-not $address) { $address = Get-Property (Get-Property (Get-Property $RemoteAccess 'DAConfiguration') 'ServerConfiguration') 'ConnectToAddress' }
-    if ($address) { [string]$address }
+    if ($address) { [string]$address } else { $null }
 }
 
 function Get-ClusterNode {
-    foreach ($node in @(Get-Property (Get-RemoteAccessLoadBalancer -ErrorAction Stop) 'NlbNodeStatus')) {
+    $nodes = Get-Property (Get-RemoteAccessLoadBalancer -ErrorAction Stop) 'NlbNodeStatus'
+    foreach ($node in $nodes) {
         @{ name = [string](Get-Property $node 'HostName'); status = [string](Get-Property $node 'StatusCode') }
     }
 }
@@ -447,7 +448,7 @@ function Read-RemoteAccess {
         error = $null
     }
     $texts = @{ vpn_status = 'VpnStatus'; da_status = 'DAStatus'; load_balancing = 'LoadBalancing' }
-    foreach ($name in $texts.Keys) { $text = Get-Property $found $texts[$name]; $fact[$name] = if ($null -ne $text) { [string]$text } }
+    foreach ($name in $texts.Keys) { $text = Get-Property $found $texts[$name]; $fact[$name] = if ($null -ne $text) { [string]$text } else { $null } }
     if ($fact.load_balancing -eq 'Configured') { $fact.nodes = @(Get-ClusterNode) }
     $fact
 }
@@ -547,7 +548,7 @@ function Get-Fact {
     if ($Facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
     if ($Facets -contains 'host') { $facts.host = Get-HostFacet }
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
-    if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } }
+    if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } else { $null } }
     if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts
 }
@@ -681,6 +682,8 @@ function Invoke-SetRemoteAccess {
         $certificate = $store.Certificates | Where-Object { $_.Thumbprint -eq $Change['thumbprint'] }
         if ($null -eq $certificate) { throw "The certificate $($Change['thumbprint']) is not in LocalMachine\My." }
         $null = Set-RemoteAccess -SslCertificate $certificate -Force -ErrorAction Stop
+        $read = Get-RemoteAccessThumbprint
+        if ($read -and $read -ne $Change['thumbprint']) { throw "Set-RemoteAccess took the certificate, but RRAS still has $read." }
     }
     catch [System.Management.Automation.CommandNotFoundException] { throw 'There is no cmdlet Set-RemoteAccess on this host.' }
     finally { $store.Close() }

@@ -50,7 +50,7 @@ def require_remote_access(state: HostState, certificate: Certificate) -> None:
 def require_rebindable(state: HostState, endpoints: Collection[Endpoint], certificate: Certificate | None) -> None:
     """In administrator mode a record of the pair with another certificate than the configured one raises RasSstp event 32."""
     bound = certificate is not None and state.sha256 is not None and state.sha256.data == certificate.sha256
-    touched = [str(endpoint) for endpoint in endpoints if endpoint in pair(state.port)]
+    touched = [str(endpoint) for endpoint in endpoints if endpoint in pair(state.listener_port)]
     if state.mode == ADMINISTRATOR and touched and not bound:
         raise SstpError(
             f"The certificate of this server was chosen in the RRAS console or with Set-RemoteAccess (isHashConfiguredByAdmin is 1): "

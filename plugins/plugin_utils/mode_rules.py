@@ -14,6 +14,7 @@ from .plan import is_hash
 from .state import HostState, RegistryValue, StoredCertificate
 from .x509 import fitness
 
+
 def is_sha256(value: RegistryValue | None) -> bool:
     return value is not None and value.kind == "binary" and isinstance(value.data, str) and len(value.data) == 64
 
@@ -44,7 +45,7 @@ def remote_access(state: HostState, bound: StoredCertificate | None, policy: Pol
         return
     if view.use_http is not None and view.use_http != (state.mode == OFFLOAD):
         says = f"UseHttp {str(view.use_http).lower()}"
-        remedy = "the registry of SstpSvc and RRAS's own configuration disagree on who ends TLS; set the mode anew, with rras.sstp.rotate and mode"
+        remedy = "the registry of SstpSvc and RRAS's own configuration disagree on who ends TLS; set it alike in the RRAS console (Security, Use HTTP)"
         yield Finding("rras_mode_different", "warning", "Get-RemoteAccess", f"what {state.mode} mode means", says, None, remedy, False)
     yield from _remote_access_certificate(state, bound, direct=policy.wanted is not None and policy.wanted.writer == "direct")
 

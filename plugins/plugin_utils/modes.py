@@ -9,11 +9,10 @@ from collections.abc import Mapping
 
 from .changes import Change, DeleteValue, SetValue
 from .names import ADMINISTRATOR, AUTOMATIC, BEFORE_OFFLOAD_KEY, BY_ADMIN_VALUE, CONFIG_STORE_KEY, LISTENER_PORT_VALUE, OFFLOAD, SSTP_KEY, USE_HTTPS_VALUE
-from .state import HostState, RegistryValue
+from .state import DEFAULT_HTTP_PORT, DEFAULT_PORT, HostState, RegistryValue
 
 AS_FOUND = "as_found"
 MODES = (AS_FOUND, AUTOMATIC, ADMINISTRATOR, OFFLOAD)
-DEFAULT_PORT = 443
 MODE_VALUES = (USE_HTTPS_VALUE, BY_ADMIN_VALUE, LISTENER_PORT_VALUE)
 CONFIG_STORE_VALUES = (USE_HTTPS_VALUE, LISTENER_PORT_VALUE)
 # What offload changes beside the hashes, and the names under which it is noted what was there before.
@@ -52,7 +51,7 @@ def port_after(state: HostState, target: str, listener_port: int | None) -> int:
     if state.mode != OFFLOAD or target == OFFLOAD:
         return state.listener_port
     if not _noted(state):
-        return DEFAULT_PORT
+        return _unnoted_port(state)
     before = state.value(BEFORE_OFFLOAD_KEY, LISTENER_PORT_VALUE)
     return int(before.data) if before and isinstance(before.data, int) and before.data else DEFAULT_PORT
 
@@ -71,8 +70,8 @@ def mode_changes(state: HostState, target: str, listener_port: int | None) -> li
     else:
         parameters, config, note = _automatic_values(state) if target == AUTOMATIC else {}, {}, []
     if listener_port is not None:
-        parameters = {**parameters, **_port_value(state, listener_port)}
-        if state.listener_port != listener_port or not is_in_step(state, LISTENER_PORT_VALUE, dword(listener_port)):
+        parameters = {**parameters, **_port_value(state, listener_port, target)}
+        if state.port_in(target) != listener_port or not is_in_step(state, LISTENER_PORT_VALUE, dword(listener_port)):
             config = {**config, LISTENER_PORT_VALUE: dword(listener_port)}
     if state.config_store is None:
         # A subkey that the service has not made is not made here.
@@ -81,9 +80,9 @@ def mode_changes(state: HostState, target: str, listener_port: int | None) -> li
 
 
 def is_in_step(state: HostState, name: str, wanted: RegistryValue) -> bool:
-    """Does ConfigStore say the same, or nothing? For the port 0 means 443."""
+    """Does ConfigStore say the same, or nothing? A port 0 is the default; what that is with plain HTTP is not compared."""
     value = state.value(CONFIG_STORE_KEY, name)
-    default = name == LISTENER_PORT_VALUE and wanted == dword(DEFAULT_PORT) and value == dword(0)
+    default = name == LISTENER_PORT_VALUE and ((value == dword(0) and wanted == dword(DEFAULT_PORT)) or wanted == dword(DEFAULT_HTTP_PORT))
     return value is None or default or (value.kind, value.data) == (wanted.kind, wanted.data)
 
 
@@ -100,9 +99,9 @@ def _offload_values(state: HostState) -> tuple[Values, Values]:
     return {USE_HTTPS_VALUE: dword(0), BY_ADMIN_VALUE: dword(1)}, config
 
 
-def _port_value(state: HostState, port: int) -> Values:
-    """No value means 443 as well."""
-    return {} if state.listener_port == port else {LISTENER_PORT_VALUE: dword(port)}
+def _port_value(state: HostState, port: int, target: str) -> Values:
+    """Nothing where the default of that mode will do."""
+    return {} if state.port_in(target) == port else {LISTENER_PORT_VALUE: dword(port)}
 
 
 def _automatic_values(state: HostState) -> Values:
@@ -113,17 +112,22 @@ def _noted(state: HostState) -> bool:
     return state.value(BEFORE_OFFLOAD_KEY, _NOTE) is not None
 
 
+def _unnoted_port(state: HostState) -> int:
+    return DEFAULT_PORT if state.listener_port == DEFAULT_HTTP_PORT else state.listener_port
+
+
 def _note(state: HostState) -> Values:
     noted: dict[str, RegistryValue | None] = {name: state.value(path, value) for name, (path, value) in _NOTED.items()}
     return {**noted, _NOTE: RegistryValue("string", state.mode)}
 
 
 def _values_before(state: HostState, target: str) -> tuple[Values, Values]:
-    """Each value as it was noted; where nobody has noted anything, Microsoft's defaults, with port 443."""
+    """Each value as it was noted; where nobody has noted anything, HTTPS on the same port, or on 443 where that is the one of plain HTTP."""
     if not _noted(state):
+        port = _unnoted_port(state)
         automatic = {BY_ADMIN_VALUE: dword(0)} if target == AUTOMATIC else {}
-        parameters = {USE_HTTPS_VALUE: dword(1), **_port_value(state, DEFAULT_PORT), **automatic}
-        return parameters, {USE_HTTPS_VALUE: dword(1), LISTENER_PORT_VALUE: dword(DEFAULT_PORT)}
+        parameters = {USE_HTTPS_VALUE: dword(1), **_port_value(state, port, target), **automatic}
+        return parameters, {USE_HTTPS_VALUE: dword(1), LISTENER_PORT_VALUE: dword(port)}
     before = {name: state.value(BEFORE_OFFLOAD_KEY, name) for name in _NOTED}
     by_admin = before.pop(BY_ADMIN_VALUE)
     config = {value: before.pop(name) for name, (path, value) in _NOTED.items() if path == CONFIG_STORE_KEY}

@@ -253,6 +253,7 @@ def _administrator(state: HostState, wanted: Wanted, records: tuple[SslRecord, .
     if wanted.writer != "remote_access" or wanted.thumbprint is None:
         return [*(SetRecord(record) for record in records), *by_admin]
     after: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
+    after += [DeleteRecord(endpoint) for endpoint in pair(state.port) if endpoint not in state.wildcards]
     return [*set_remote_access(state.port, wanted.thumbprint), *after, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .changes import DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, record_to_wire
+from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, record_to_wire
 from .errors import SstpError
 from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable
 from .inputs import pair
@@ -42,7 +42,8 @@ def refuse(state: HostState, wanted: Wanted, plan: Plan, *, take_over: bool, sta
         return
     if staged:
         require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
-    require_ownership(state, [change.record.endpoint for change in plan.changes if isinstance(change, SetRecord)], take_over)
+    records = (change.record for change in plan.changes if isinstance(change, SetRecord))
+    require_ownership(state, [record.endpoint for record in records if record != state.record(record.endpoint)], take_over)
     if any(isinstance(change, SetRemoteAccess) for change in plan.changes):
         require_remote_access(state, certificate)
 
@@ -116,6 +117,8 @@ def predict(state: HostState, plan: Plan, wanted: Wanted) -> HostState:
     for change in plan.changes:
         if isinstance(change, SetRecord):
             records[change.record.endpoint] = change.record
+        elif isinstance(change, DeleteRecord):
+            records.pop(change.endpoint, None)
         elif isinstance(change, SetServices) and change.when_changed is None:
             services |= {name: replace(services[name], state=change.state) for name in change.names}
         elif isinstance(change, SetValue) and not change.only_if_absent:

@@ -31,7 +31,7 @@ from .names import (
 )
 from .x509 import Certificate, read_stored, signature_is_valid
 
-_DEFAULT_PORT = 443
+DEFAULT_PORT, DEFAULT_HTTP_PORT = 443, 80
 # Adapters of these kinds (System.Net.NetworkInformation.NetworkInterfaceType) bring no clients.
 _NO_NETWORK = ("loopback", "tunnel", "ppp")
 
@@ -242,9 +242,14 @@ class HostState:
 
     @property
     def listener_port(self) -> int:
-        """The port that SstpSvc listens on, which need not be the one that the observation is about."""
+        """The port that SstpSvc listens on, which need not be the one that the observation is about. Plain HTTP has a default of its own."""
+        return self.port_in(self.mode)
+
+    def port_in(self, mode: str) -> int:
+        """The port that SstpSvc would listen on in that mode, with the value that is there."""
         value = self.parameter(LISTENER_PORT_VALUE)
-        return value.data if value is not None and isinstance(value.data, int) and value.data else _DEFAULT_PORT
+        default = DEFAULT_HTTP_PORT if mode == OFFLOAD else DEFAULT_PORT
+        return value.data if value is not None and isinstance(value.data, int) and value.data else default
 
     @property
     def wildcards(self) -> tuple[Endpoint, ...]:

@@ -118,6 +118,11 @@ def _offload_certificate(state: HostState, source: Source, balancer: Balancer | 
     shown = require_one_certificate(balancer) if balancer is not None else None
     known = {"sha256": source.sha256, "the certificate": given.sha256 if given else None, "the balancer": shown.sha256 if shown else None}
     hashes = {name: value for name, value in known.items() if value}
+    if source.thumbprint and source.thumbprint not in {c.thumbprint for c in (given, shown) if c}:
+        raise SstpError(
+            f"The certificate {source.thumbprint} is neither in LocalMachine\\MY on this host nor what the balancer shows, so nobody knows its SHA-256 hash; "
+            "for offload mode give the balancer, its certificate (certificate), or the hash (sha256) alone."
+        )
     if not hashes:
         raise SstpError(
             "TLS is ended in front of this server (offload mode): give the balancer, so that the controller reads its certificate there, "

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.agent import LAB, SSTPSVC, Agent, Record, WinError
+from lab.agent import NETWORK, REMOTE_ACCESS, SSTPSVC, Agent, Record, WinError
 from lab.pki import ANY_PURPOSE, CLIENT_AUTH, SERVER_AUTH, Authority, Issued, keyring, pooled_key
 from lab.scenario_file import (
     INTERMEDIATE,
@@ -62,9 +62,6 @@ __all__ = [
 
 HTTP_PARAMETERS = r"SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
 WINDOWS = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
-# Where both kinds of host keep what the lab has set of their network, and of what RRAS says.
-NETWORK = LAB + r"\Network"
-REMOTE_ACCESS = LAB + r"\RemoteAccess"
 NOT_FOUND = 2
 DISABLED = 4
 DATABASE_LOCKED = 1055
@@ -223,6 +220,7 @@ def _configure_remote_access(agent: Agent, words: RemoteAccessWords, issued: Map
         "ConnectTo": words.connect_to,
         "Fails": words.fails,
         "GetFails": words.get_fails,
+        "Ignores": 1 if words.ignores else None,
     }
     for name, value in values.items():
         if value is not None:

@@ -62,6 +62,7 @@ OPTION_WORDS = {"mode": ("as_found", "automatic", "administrator", "offload"), "
 # What RRAS itself says, by the module RemoteAccess.
 REMOTE_ACCESS_KEYS = {
     "form": str, "certificate": str, "use_http": bool, "connect_to": str, "nodes": dict, "fails": str, "get_fails": str,
+    "ignores": bool,
 }  # fmt: skip
 FORMS = ("certificate", "bytes")
 NODE_STATES = ("Converged", "Converging", "Default", "Draining", "Stopped", "Suspended", "Unknown")
@@ -165,6 +166,7 @@ class RemoteAccessWords:
     nodes: Mapping[str, str] = field(default_factory=dict)
     fails: str | None = None
     get_fails: str | None = None
+    ignores: bool = False
 
 
 @dataclass(frozen=True)

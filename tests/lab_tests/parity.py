@@ -51,7 +51,6 @@ DEVIATIONS = (
     Deviation("*.facts.host.revision", "Wine has none"),
     Deviation("*.facts.host.powershell", "the engine under Wine is PowerShell 7, a simulated host is a 5.1 unless told"),
     Deviation("*.facts.host.time", "time goes by"),
-    Deviation("state.ipv6", "only a simulated host tells it in its raw state"),
     Deviation("*.milliseconds", "time goes by"),
     Deviation("*.changes.*.time", "time goes by"),
     Deviation("*.facts.events.raised.*.time", "time goes by"),

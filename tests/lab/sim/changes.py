@@ -214,6 +214,9 @@ class Changes:
         if not self._machine.remote_access_cmdlets:
             raise WindowsError(None, None, NO_CMDLET)
         self._machine.remote_access.set_certificate(str(change["thumbprint"]))
+        read = self._chosen()
+        if read is not None and read != str(change["thumbprint"]).lower():
+            raise WindowsError(None, None, f"Set-RemoteAccess took the certificate, but RRAS still has {read.upper()}.")
 
     # Services
 

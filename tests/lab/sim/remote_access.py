@@ -4,8 +4,9 @@
 """The PowerShell module RemoteAccess: what RRAS itself says, and what its one cmdlet that changes anything does.
 
 The values are those of the double of a Wine host, at the same places of the registry: Certificate (DER that RRAS says it has), UseHttp, ConnectTo
-(DirectAccess is installed), Nodes\\NAME (the status of a node of the cluster), Fails and GetFails (the text with which a cmdlet fails). Form, in which
-the certificate comes, makes no difference to the back-end's answer. Where Microsoft's documents say nothing, all this is assumed.
+(DirectAccess is installed), Nodes\\NAME (the status of a node of the cluster), Fails and GetFails (the text with which a cmdlet fails), Ignores
+(Set-RemoteAccess does nothing). Form, in which the certificate comes, makes no difference to the back-end's answer. Where Microsoft's documents say
+nothing, all this is assumed.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class RemoteAccess:
         for node in self._nodes():
             if node.status in UP and not node.has_certificate:
                 raise WindowsError(None, None, f"The certificate was not found on the node {node.name}.")
-        self._write(entry.certificate)
+        if not self._registry.dword(REMOTE_ACCESS, "Ignores"):
+            self._write(entry.certificate)
 
     def _check_name(self, entry: Entry) -> None:
         wanted = self._text("ConnectTo")

@@ -21,7 +21,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
     users_of,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, Service
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import Service
 from certificate_factory import CLIENT_AUTHENTICATION, EXPIRES, ISSUED, NOW, issue
 from host_factory import (
     IIS_APP_ID,
@@ -34,7 +34,6 @@ from host_factory import (
     with_certificates,
     with_more_records,
     with_more_services,
-    with_parameter,
     with_records,
     with_service,
     with_sha256,

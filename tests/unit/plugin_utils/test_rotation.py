@@ -12,13 +12,13 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Policy
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import MODE_VALUES
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SHA1_VALUE, SHA256_VALUE
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, read_snapshot
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import predict as predict_restoration
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refusal, refuse, rotation_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Policy
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
 from certificate_factory import CLIENT_AUTHENTICATION, issue

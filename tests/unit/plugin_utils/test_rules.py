@@ -9,8 +9,8 @@ import dataclasses
 
 import certificate_factory
 import pytest
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, Served, Service

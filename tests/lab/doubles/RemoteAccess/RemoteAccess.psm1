@@ -12,6 +12,7 @@
 #   Nodes\NAME     a node of the load-balanced cluster and its StatusCode; with " without certificate" behind it the node lacks that
 #   Fails          Set-RemoteAccess fails with this text
 #   GetFails       Get-RemoteAccess fails with this text
+#   Ignores (1)    Set-RemoteAccess does nothing, and does not say so
 #
 # Microsoft's commands are made of CIM classes: their errors end a caller only with -ErrorAction Stop, and they do not see
 # its $ErrorActionPreference, as these do not. By .NET alone: most cmdlets are not in the lab's engine.
@@ -229,7 +230,7 @@ function Set-RemoteAccess {
         Write-Failure $PSCmdlet $refusal
         return
     }
-    if ($PSCmdlet.ShouldProcess('SslCertificate')) {
+    if ((Get-Value $Lab 'Ignores') -ne 1 -and $PSCmdlet.ShouldProcess('SslCertificate')) {
         Write-Configuration $SslCertificate
     }
 }
