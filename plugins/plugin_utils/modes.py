@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .changes import Change, DeleteValue, SetValue
-from .names import ADMINISTRATOR, AUTOMATIC, BEFORE_OFFLOAD_KEY, BY_ADMIN_VALUE, CONFIG_STORE_KEY, LISTENER_PORT_VALUE, OFFLOAD, SSTP_KEY, USE_HTTPS_VALUE
+from .names import (
+    ADMINISTRATOR,
+    AUTOMATIC,
+    BEFORE_OFFLOAD_KEY,
+    BY_ADMIN_VALUE,
+    CONFIG_STORE_KEY,
+    LISTENER_PORT_VALUE,
+    OFFLOAD,
+    SHA1_VALUE,
+    SSTP_KEY,
+    USE_HTTPS_VALUE,
+)
 from .state import DEFAULT_HTTP_PORT, DEFAULT_PORT, HostState, RegistryValue
 
 AS_FOUND = "as_found"
@@ -118,7 +129,7 @@ def _unnoted_port(state: HostState) -> int:
 
 def _note(state: HostState) -> Values:
     noted: dict[str, RegistryValue | None] = {name: state.value(path, value) for name, (path, value) in _NOTED.items()}
-    return {**noted, _NOTE: RegistryValue("string", state.mode)}
+    return {**noted, SHA1_VALUE: state.sha1, _NOTE: RegistryValue("string", state.mode)}
 
 
 def _values_before(state: HostState, target: str) -> tuple[Values, Values]:

@@ -27,6 +27,7 @@ from .modes import AS_FOUND, dword, mode_changes, target_mode, value_changes
 from .names import (
     ADMINISTRATOR,
     AUTOMATIC,
+    BEFORE_OFFLOAD_KEY,
     BY_ADMIN_VALUE,
     OFFLOAD,
     PREDECESSORS_KEY,
@@ -269,7 +270,7 @@ def _write_hashes(state: HostState, wanted: Wanted, target: str) -> list[Change]
     changes: list[Change] = [SetValue(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash)]
     if target == OFFLOAD:
         return value_changes(state, SSTP_KEY, {SHA256_VALUE: RegistryValue("binary", wanted.hash), SHA1_VALUE: None})
-    if state.sha1 is not None:
+    if state.sha1 is not None or state.value(BEFORE_OFFLOAD_KEY, SHA1_VALUE) is not None:
         changes.append(SetValue(SSTP_KEY, SHA1_VALUE, "binary", wanted.thumbprint))
     return changes
 

@@ -38,7 +38,8 @@ def tell(controller: Controller, names: Sequence[str], start: Start = simulated)
     """Put hosts into the states of these scenarios, run the playbooks over all of them, and tell what happened to each."""
     with Fleet([Member(name, load(name)) for name in names], start=start) as fleet:
         controller.inventory.write_text(fleet.write(controller.folder).read_text())
-        found, audit = _states(fleet), _play(controller, "audit", "-e", "fail_on=never")
+        # What a scenario calls its findings are those of an audit that knows neither a candidate nor a balancer.
+        found, audit = _states(fleet), _play(controller, "audit", "-e", "fail_on=never", "-e", "sstp_certificate_balancer=")
         check, checked = _play(controller, "rotate", "--check", "--diff"), _states(fleet)
         rotation, rotated = _play(controller, "rotate", "--diff"), _states(fleet)
         repetition, again = _play(controller, "rotate"), _states(fleet)
