@@ -12,7 +12,7 @@ from typing import Any
 from lab import judge
 from lab.fleet import Fleet, Member, Start, simulated
 from lab.raw_state import as_found, whole
-from lab.scenario import Scenario, differences, hashes_of, judged_by, load
+from lab.scenario import Scenario, differences, hashes_of, judged_by, load, raised
 from running import Controller, Run
 
 State = dict[str, Any]
@@ -93,6 +93,7 @@ def _check_rotation(story: Story, name: str) -> None:
             assert as_found(after) == as_found(before)
         return
     assert words == []
+    assert raised(story.rotated, story.found) == []
     assert story.rotation.changed_on(name) == story.check.changed_on(name)
     if wanted.kind == "unchanged":
         assert after == before

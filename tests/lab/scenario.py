@@ -58,6 +58,7 @@ __all__ = [
     "load",
     "names",
     "not_covered",
+    "raised",
 ]
 
 HTTP_PARAMETERS = r"SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
@@ -301,9 +302,9 @@ def _set_faults(agent: Agent, scenario: Scenario, port: int) -> None:
             agent.fault(str(fault.call), fault.code, skip=fault.skip, times=fault.times, after=fault.after, endpoint=where)
 
 
-def raised(state: Mapping[str, Any]) -> list[int]:
-    """The ids of the RasSstp events in a host's raw state."""
-    return [int(text.split()[0]) for text in state["events"]]
+def raised(state: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> list[int]:
+    """The ids of the RasSstp events in a host's raw state, without those of an earlier one."""
+    return [int(text.split()[0]) for text in state["events"][len(before["events"]) if before else 0 :]]
 
 
 # --- looking at the state -----------------------------------------------------------------------------------------

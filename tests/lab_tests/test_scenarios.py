@@ -187,6 +187,8 @@ def check_rotation(driver: Driver, wanted: Scenario, host: Any, issued: Any, bef
     kind = "working" if wanted.rotate.kind == "not working" else wanted.rotate.kind
     assert result.kind == kind, result.words
     before, after = whole(before), whole(host.state())
+    if kind == "working":
+        assert scenario.raised(after, before) == [], "the service complains of what it was left with"
     if kind in ("refused", "failed"):
         assert wanted.rotate.words in result.words
     if kind in ("refused", "unchanged"):
