@@ -897,7 +897,7 @@ function Invoke-ChangeList {
             if ($module.CheckMode) { continue }
             # That a value was absent is kept as well: the service may write it before the undo.
             $kept = $entry.changed -or $entry.kind -in 'delete_registry_value', 'hold'
-            if ($kept) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
+            if ($kept -and (Get-Field $change 'undo' $true)) { Write-Journal -Index $entry.index -Inverse (Get-Inverse $change) }
             if ($entry.changed -or $entry.kind -eq 'await') { $detail = Invoke-Change $change; if ($null -ne $detail) { $entry.detail = $detail } }
         }
         catch {

@@ -171,6 +171,19 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class Forgotten:
+    """A change without a way back of its own: an earlier hold has it."""
+
+    change: Change
+
+    def to_wire(self) -> dict[str, Any]:
+        return {**self.change.to_wire(), "undo": False}
+
+    def describe(self) -> str:
+        return self.change.describe()
+
+
+@dataclass(frozen=True)
 class SetServices:
     """Bring services into a state ('running' or 'stopped'), one after the other; timeout in seconds, each."""
 

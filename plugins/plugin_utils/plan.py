@@ -12,6 +12,7 @@ from .changes import (
     Change,
     DeleteRecord,
     DeleteValue,
+    Forgotten,
     Hold,
     Plan,
     SetRecord,
@@ -191,11 +192,11 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
     records = () if target == OFFLOAD else tuple(r for r in wanted_records(state, wanted) if r != state.record(r.endpoint))
     run_after = should_run(state, wanted.service_state)
     if values or records or not hashes_are_right(state, wanted) or (target == ADMINISTRATOR and not _rras_has_it(state, wanted)):
-        changes = [*_stop(state, wanted.limits), *values]
-        if target == ADMINISTRATOR:
-            changes += _administrator(state, wanted, records)
+        if target == ADMINISTRATOR and wanted.writer == "remote_access" and wanted.thumbprint is not None:
+            changes = [*set_remote_access(state, wanted.thumbprint, wanted.limits), *values, *_put_right(state, wanted)]
         else:
-            changes += [SetRecord(record) for record in records]
+            by_admin = value_changes(state, SSTP_KEY, {BY_ADMIN_VALUE: dword(1)}) if target == ADMINISTRATOR else []
+            changes = [*stop_services(state, wanted.limits), *values, *(SetRecord(record) for record in records), *by_admin]
         if target == AUTOMATIC and run_after:
             changes += _derive_hashes(state, wanted, len(changes))
         else:
@@ -210,13 +211,14 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
 def plan_restart(state: HostState, limits: Limits) -> Plan:
     """Stop SstpSvc and what needs it, start RRAS and whatever else ran, wait until it runs."""
     names = to_start(state)
-    changes: list[Change] = _stop(state, limits)
+    changes = stop_services(state, limits)
     changes.append(SetServices(names, "running", limits.service_timeout))
     changes.append(Await(tuple(service_is(name, "running") for name in names), limits.settle_timeout, required=True))
     return Plan(tuple(changes), restarts=True)
 
 
-def _stop(state: HostState, limits: Limits) -> list[Change]:
+def stop_services(state: HostState, limits: Limits) -> list[Change]:
+    """Those that run; nothing where none does."""
     names = stop_order(state.services)
     return [SetServices(names, "stopped", limits.service_timeout)] if names else []
 
@@ -248,21 +250,24 @@ def _runs(state: HostState, name: str) -> bool:
     return service is not None and service.state == "running"
 
 
-def _administrator(state: HostState, wanted: Wanted, records: tuple[SslRecord, ...]) -> list[Change]:
-    """Let RRAS take the certificate, then put right what it may have left or lost: every record of the pair whole, and the value that tells the mode."""
-    by_admin = value_changes(state, SSTP_KEY, {BY_ADMIN_VALUE: dword(1)})
-    if wanted.writer != "remote_access" or wanted.thumbprint is None:
-        return [*(SetRecord(record) for record in records), *by_admin]
-    after: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
-    after += [DeleteRecord(endpoint) for endpoint in pair(state.port) if endpoint not in state.wildcards]
-    return [*set_remote_access(state.port, wanted.thumbprint), *after, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
+def set_remote_access(state: HostState, thumbprint: str, limits: Limits) -> list[Change]:
+    """Let RRAS take the certificate while it runs, and stop it then: a refusal, for a node that has not got the certificate, costs nobody a session.
 
-
-def set_remote_access(port: int, thumbprint: str) -> list[Change]:
-    """What Set-RemoteAccess writes beside its own configuration is not documented to the letter: each thing has a hold before it."""
-    held: list[Change] = [Hold(DeleteRecord(endpoint)) for endpoint in pair(port)]
+    What Set-RemoteAccess writes beside its own configuration is not documented to the letter: each thing has a hold before it. That of the services
+    is the first: an undo starts them again when everything is as it was, and not before.
+    """
+    stop = stop_services(state, limits)
+    held: list[Change] = [Hold(change) for change in stop]
+    held += [Hold(DeleteRecord(endpoint)) for endpoint in pair(state.port)]
     held += [Hold(DeleteValue(SSTP_KEY, name)) for name in (SHA256_VALUE, SHA1_VALUE, BY_ADMIN_VALUE, USE_HTTPS_VALUE)]
-    return [*held, SetRemoteAccess(thumbprint)]
+    return [*held, SetRemoteAccess(thumbprint), *(Forgotten(change) for change in stop)]
+
+
+def _put_right(state: HostState, wanted: Wanted) -> list[Change]:
+    """What Set-RemoteAccess may have left or lost: every record of the pair whole, and the value that tells the mode."""
+    records: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
+    none = [DeleteRecord(endpoint) for endpoint in pair(state.port) if endpoint not in state.wildcards]
+    return [*records, *none, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
 
 
 def _write_hashes(state: HostState, wanted: Wanted, target: str) -> list[Change]:

@@ -14,7 +14,7 @@ from .errors import SstpError
 from .inputs import pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, value_changes
 from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE, SSTP_KEY
-from .plan import Limits, set_remote_access, start_order, stop_order
+from .plan import Limits, set_remote_access, start_order, stop_services
 from .state import HostState, RegistryValue, SslRecord, read_record
 
 SNAPSHOT_VERSION = 1
@@ -77,26 +77,24 @@ def require_origin(state: HostState, snapshot: Snapshot) -> None:
 
 def plan_restoration(state: HostState, snapshot: Snapshot, limits: Limits) -> Plan:
     """The changes that put it back; none where all is as in the snapshot."""
-    told = _tell(state, snapshot)
-    changes = [*told, *_records(state, snapshot, whole=bool(told)), *_registry(state, snapshot, whole=bool(told))]
+    told = _tell(state, snapshot, limits)
+    changes = [*_records(state, snapshot, whole=bool(told)), *_registry(state, snapshot, whole=bool(told))]
     if changes:
-        changes += _forget(state, snapshot)
-        running = stop_order(state.services)
-        stop: list[Change] = [SetServices(running, "stopped", limits.service_timeout)] if running else []
         start = _to_start(state, snapshot, stopped=True)
-        return Plan((*stop, *changes, *_start(start, limits)), restarts=bool(start))
+        changes = [*(told or stop_services(state, limits)), *changes, *_forget(state, snapshot)]
+        return Plan((*changes, *_start(start, limits)), restarts=bool(start))
     start = _to_start(state, snapshot, stopped=False)
     return Plan(_start(start, limits), restarts=bool(start))
 
 
-def _tell(state: HostState, snapshot: Snapshot) -> list[Change]:
+def _tell(state: HostState, snapshot: Snapshot, limits: Limits) -> list[Change]:
     """Let RRAS have the certificate again that it had; what it writes with that is put right by all that follows."""
     view = state.remote_access
     if snapshot.remote_access is None or view is None or not view.available or view.error is not None:
         return []
     if (view.certificate and view.certificate.thumbprint == snapshot.remote_access) or state.certificate(snapshot.remote_access) is None:
         return []
-    return set_remote_access(snapshot.port, snapshot.remote_access)
+    return set_remote_access(state, snapshot.remote_access, limits)
 
 
 def _records(state: HostState, snapshot: Snapshot, *, whole: bool) -> list[Change]:

@@ -15,6 +15,7 @@ from lab import judge
 from lab.agent import SSTPSVC
 from lab.fleet import Fleet, Member, simulated
 from lab.pki import Issued
+from lab.raw_state import as_found
 from lab.scenario import load
 from lab.sim.host import SimHost
 from running import Controller, Run
@@ -189,6 +190,29 @@ def _join(first: SimHost, second: SimHost) -> None:
         second.machine.remote_access.set_certificate(thumbprint)
 
     first.machine.remote_access.set_certificate = on_both  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_set_remoteaccess_refuses_ends_no_session(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
+    """RRAS is stopped only when it has taken the certificate."""
+    with serving(request, controller, "administrator_cluster_node_without_certificate", kind) as server:
+        before = server.host.state()
+        assert "was not found on the node vpn02" in server.rotate().failed().failures[0]
+        assert as_found(server.host.state()) == as_found(before)
+        assert starts(server.host.state()) == starts(before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rras_gets_its_certificate_back_with_the_snapshot(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
+    with serving(request, controller, "administrator_mode", kind) as server:
+        before = server.host.state()
+        snapshot = server.rotate().succeeded().one("rotate")["snapshot"]
+        assert server.controller.task("restore", snapshot=snapshot)["changed"]
+        after = server.host.state()
+        assert (after["http"], values(after)) == (before["http"], values(before))
+        assert server.controller.task("server_info")["server"]["remote_access"]["certificate"]["thumbprint"].lower() == server.issued["old"].thumbprint
+        assert server.findings() == []
+        assert not server.controller.task("restore", snapshot=snapshot)["changed"]
 
 
 # --- wrong moves ---

@@ -116,7 +116,8 @@ class Backend:
         if self._check_mode:
             return
         # That a value was absent is kept as well: the service may write it before the undo. What a hold is for is changed by others.
-        if entry["changed"] or entry["kind"] in ("delete_registry_value", "hold"):
+        kept = entry["changed"] or entry["kind"] in ("delete_registry_value", "hold")
+        if kept and change.get("undo", True):
             self._write_journal(entry["index"], self._changes.inverse(change))
             self._strike("journalled", entry["index"])
         if entry["changed"] or entry["kind"] == "await":

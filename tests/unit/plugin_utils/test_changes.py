@@ -16,6 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import (
     DeleteCertificate,
     DeleteRecord,
     DeleteValue,
+    Forgotten,
     Hold,
     ImportPfx,
     Plan,
@@ -193,6 +194,12 @@ CHANGES = [
         {"kind": "hold", "of": {"kind": "delete_ssl_record", "family": "sni", "address": "0.0.0.0", "port": 443, "host": "vpn.example.com"}},
         "keep in mind, for a way back, what it is now: delete the record of vpn.example.com:443",
         id="hold",
+    ),
+    pytest.param(
+        Forgotten(DeleteRecord(SNI)),
+        {"kind": "delete_ssl_record", "family": "sni", "address": "0.0.0.0", "port": 443, "host": "vpn.example.com", "undo": False},
+        "delete the record of vpn.example.com:443",
+        id="without a way back of its own",
     ),
     pytest.param(
         Await(CONDITIONS, 30, required=True),
