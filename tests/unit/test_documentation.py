@@ -212,9 +212,13 @@ SNIPPETS = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "modes.md").r
 def test_snippets_of_the_guide_are_tasks_that_the_modules_accept(text: str, documents: dict[str, Json]) -> None:
     items = yaml.safe_load(text)
     assert items
+    known = set(yaml.safe_load((REPOSITORY / "roles/sstp_certificate/defaults/main.yml").read_text()))
     for item in items:
-        for task in item["tasks"] if "hosts" in item else [item]:
+        for task in item.get("tasks", []) if "hosts" in item else [item]:
             assert_accepted(task, documents)
+        for role in item.get("roles", []):
+            assert role["role"] == "rras.sstp.sstp_certificate"
+            assert set(role["vars"]) <= known
 
 
 def test_the_guide_names_findings_that_there_are(documents: dict[str, Json]) -> None:
