@@ -226,17 +226,15 @@ def refusal(server: Server, module: str, **options: Any) -> str:
     return message
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_pair_is_not_rebound_directly_in_administrator_mode(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
-    with serving(request, controller, "administrator_mode", kind) as server:
+def test_the_pair_is_not_rebound_directly_in_administrator_mode(request: pytest.FixtureRequest, controller: Controller) -> None:
+    with serving(request, controller, "administrator_mode", "sim") as server:
         server.host.keep(server.issued["new"])
         message = refusal(server, "ssl_binding", certificate_hash=server.issued["new"].thumbprint, state="present")
         assert "would raise RasSstp event 32; rras.sstp.rotate tells RRAS as well" in message
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_hash_is_not_cleared_in_offload_mode(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
-    with serving(request, controller, "offload_already_right", kind) as server:
+def test_the_hash_is_not_cleared_in_offload_mode(request: pytest.FixtureRequest, controller: Controller) -> None:
+    with serving(request, controller, "offload_already_right", "sim") as server:
         assert "no client would be let in (RasSstp event 18)" in refusal(server, "registry_hash", state="absent")
 
 
@@ -245,18 +243,16 @@ def test_the_hash_is_not_cleared_in_administrator_mode(request: pytest.FixtureRe
         assert "the service would not derive the hash again" in refusal(server, "registry_hash", state="absent")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_certificate_is_not_bound_that_iis_does_not_have_on_the_endpoint(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
-    with serving(request, controller, "administrator_other_certificate_bound", kind) as server:
+def test_a_certificate_is_not_bound_that_iis_does_not_have_on_the_endpoint(request: pytest.FixtureRequest, controller: Controller) -> None:
+    with serving(request, controller, "administrator_other_certificate_bound", "sim") as server:
         server.host.keep(server.issued["new"])
         thumbprint = server.issued["new"].thumbprint
         assert "belongs to IIS" in refusal(server, "rotate", thumbprint=thumbprint)
         assert "belongs to IIS" in refusal(server, "ssl_binding", certificate_hash=thumbprint, state="present")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_last_record_of_another_program_is_not_removed(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
-    with serving(request, controller, "iis_shares_the_certificate", kind) as server:
+def test_the_last_record_of_another_program_is_not_removed(request: pytest.FixtureRequest, controller: Controller) -> None:
+    with serving(request, controller, "iis_shares_the_certificate", "sim") as server:
         port = server.host.port
         names = [f"vpn01.example.com:{port}", f"vpn.example.com:{port}", f"www.example.com:{port}", f"203.0.113.5:{port}"]
         message = refusal(server, "ssl_binding", endpoints=names, state="absent", take_over=True)

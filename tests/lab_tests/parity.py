@@ -70,7 +70,10 @@ DEVIATIONS = (
 
 
 def recorded(scenario: Scenario, issued: dict[str, Issued], authority: Authority, port: int) -> list[dict[str, Any]]:
-    """The calls to compare: observe with everything, then what the product would apply, then observe where nothing was applied."""
+    """The calls to compare: observe with everything, then what the product would apply.
+
+    An import comes before all else and tells everything, too: then the look before it is left out, as each call takes Wine seconds.
+    """
     calls: list[dict[str, Any]] = []
     with SimHost("vpn01", **{**scenario.host_options("sim"), "port": port}) as host:
         scenarios.apply(scenario, host, authority, issued)
@@ -86,7 +89,12 @@ def recorded(scenario: Scenario, issued: dict[str, Issued], authority: Authority
         "thumbprints": [candidate], "prove": [candidate], "prove_bound": True, "challenge": CHALLENGE,
         "facets": list(ALL_FACETS), "events_since": SINCE,
     }  # fmt: skip
-    return [{"operation": "observe", **scope}, *({**_changing(call), **scope} for call in calls if call["operation"] == "apply")]
+    changing = [{**_changing(call), **scope} for call in calls if call["operation"] == "apply"]
+    return changing if changing and _imports(changing[0]) else [{"operation": "observe", **scope}, *changing]
+
+
+def _imports(options: Mapping[str, Any]) -> bool:
+    return any(change["kind"] == "import_pfx" for change in options.get("changes", ()))
 
 
 def _changing(call: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +105,10 @@ def answers(host: Any, call: Call, calls: list[dict[str, Any]]) -> dict[str, Any
     """What a host says to each call (under "0 observe", "1 import", "2 apply"), and its raw state at the end, so that both kinds compare."""
     found: dict[str, Any] = {}
     for number, options in enumerate(calls):
-        imports = any(change["kind"] == "import_pfx" for change in options.get("changes", ()))
         answer = {name: value for name, value in call(options).items() if name != "invocation"}
         if "events" in answer.get("facts", {}):
             answer["facts"]["events"] = _events(answer["facts"]["events"])
-        found[f"{number} {'import' if imports else options['operation']}"] = _plain(answer, _containers(answer.get("facts", {}).get("stores", {})))
+        found[f"{number} {'import' if _imports(options) else options['operation']}"] = _plain(answer, _containers(answer.get("facts", {}).get("stores", {})))
     state = host.state()
     state["events"] = [int(text.split()[0]) for text in state["events"]]
     state["certificates"] = {name: content for name, content in state["certificates"].items() if content}
