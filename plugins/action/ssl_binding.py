@@ -54,7 +54,8 @@ class ActionModule(SstpAction):
         thumbprints = (options.certificate_hash,) if options.certificate_hash else ()
         scope = Scope(ports=ports, thumbprints=thumbprints, prove=thumbprints, facets=FACETS)
         state = backend.observe(scope)
-        endpoints = endpoints or pair(state.port)
+        # A record is not made for a family that no adapter is bound to.
+        endpoints = endpoints or (state.wildcards if args["state"] == "present" else pair(state.port))
         if args["state"] == "query":
             return _result(state, state, endpoints, changed=False)
         plan = plan_bindings(state, endpoints, args["state"], options)

@@ -11,7 +11,7 @@ short_description: Read and change SSL records of HTTP.SYS
 version_added: 0.1.0
 description:
   - Shows, sets and deletes the records that tell HTTP.SYS which certificate to serve on an address and port. By default it is about the pair
-    of records that SSTP listens on, V(0.0.0.0) and V([::]).
+    of records that SSTP listens on, V(0.0.0.0) and V([::]). A record of the pair is not created where no network adapter is bound to its protocol.
   - A record that is changed keeps all its other fields, unknown flag bits too. What HTTP.SYS has taken is read back and compared.
   - A changed record alone leaves the SSTP server with the hash of the old certificate. M(rras.sstp.rotate) changes the pair and the hashes
     together.

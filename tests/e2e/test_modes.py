@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from lab import judge
-from lab.agent import SSTPSVC
+from lab.agent import SSTPSVC, Record
 from lab.fleet import Fleet, Member, simulated
 from lab.pki import Issued
 from lab.raw_state import as_found
@@ -182,7 +182,9 @@ def _password(controller: Controller, host: str) -> str:
 
 def _join(first: SimHost, second: SimHost) -> None:
     """Let the two be nodes of one cluster, as far as Set-RemoteAccess on the first goes."""
-    first.agent.set_value(r"SOFTWARE\lab\RemoteAccess\Nodes", "vpn02.example.com", "Converged")
+    for host in (first, second):
+        for name in ("vpn01", "vpn02"):
+            host.agent.set_value(r"SOFTWARE\lab\RemoteAccess\Nodes", f"{name}.example.com", "Converged")
     alone = first.machine.remote_access.set_certificate
 
     def on_both(thumbprint: str) -> None:
@@ -278,3 +280,20 @@ def test_a_record_of_a_host_name_is_set_and_removed(request: pytest.FixtureReque
         assert not server.controller.task("ssl_binding", state="present", **wanted)["changed"]
         assert server.controller.task("ssl_binding", endpoints=[endpoint], state="absent")["changed"]
         assert server.host.state()["http"] == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_record_of_the_central_certificate_store_is_removed(request: pytest.FixtureRequest, controller: Controller, kind: str) -> None:
+    with serving(request, controller, "healthy", kind) as server:
+        before, port = server.host.state()["http"], server.host.port
+        server.host.agent.set_record(Record("ccs", str(port), "", app_id="{00000000-0000-0000-0000-000000000000}"))
+        assert server.controller.task("ssl_binding", endpoints=[f"ccs:{port}"], state="absent", take_over=True)["changed"]
+        assert server.host.state()["http"] == before
+
+
+def test_no_record_is_made_for_a_family_that_is_not_bound(request: pytest.FixtureRequest, controller: Controller) -> None:
+    with serving(request, controller, "ipv6_unbound", "sim") as server:
+        server.controller.task("ssl_binding", endpoints=["0.0.0.0:443"], state="absent")
+        thumbprint = server.issued["old"].thumbprint
+        bindings = server.controller.task("ssl_binding", certificate_hash=thumbprint, state="present")["bindings"]
+        assert [binding["endpoint"] for binding in bindings] == ["0.0.0.0:443"]
