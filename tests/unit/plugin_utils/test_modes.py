@@ -69,7 +69,7 @@ def changed(state, target, listener_port=None):
         pytest.param({"UseHttps": dword(1)}, [], id="so already"),
         pytest.param({"USEHTTPS": dword(1)}, [], id="so already, in another spelling"),
         pytest.param({"UseHttps": dword(0)}, [SetValue(SSTP_KEY, "UseHttps", "dword", 0)], id="another number"),
-        pytest.param({"UseHttps": RegistryValue("string", "1")}, [SetValue(SSTP_KEY, "UseHttps", "string", "1")], id="another type"),
+        pytest.param({"UseHttps": RegistryValue("qword", 1)}, [SetValue(SSTP_KEY, "UseHttps", "qword", 1)], id="another type"),
         pytest.param({"UseHttps": None}, [DeleteValue(SSTP_KEY, "UseHttps")], id="to be absent"),
         pytest.param({"NoSuchValue": None}, [], id="absent already"),
         pytest.param({"NoSuchValue": dword(1)}, [SetValue(SSTP_KEY, "NoSuchValue", "dword", 1)], id="not there yet"),
@@ -199,6 +199,10 @@ def test_into_offload_what_the_administrator_has_chosen_already_is_not_written_a
 def test_into_offload_an_older_note_is_written_over():
     state = noted(with_port(healthy(), None), ListenerPort=dword(9443), UseHttps=dword(1))
     assert changed(state, OFFLOAD)["note"].get("ListenerPort", "kept") is None
+
+
+def test_into_offload_a_subkey_that_says_nothing_is_told():
+    assert changed(with_config(healthy()), OFFLOAD)["config"] == {"UseHttps": 0}
 
 
 def test_into_offload_no_subkey_is_made():
