@@ -729,6 +729,11 @@ def test_a_record_that_was_forgotten_is_enough_to_do():
     assert not switch(state, OLD)
 
 
+def test_a_record_that_has_the_certificate_from_another_store_keeps_it_from_there():
+    state = with_more_records(healthy(), record(SITE, OLD.thumbprint, certificate_store_name="WebHosting"))
+    assert not switch(state, OLD, shared_records=True)
+
+
 def test_in_offload_no_record_follows():
     assert set_records(switch(with_more_records(healthy(), record(SITE, OLD.thumbprint)), mode="offload", shared_records=True)) == []
 

@@ -133,7 +133,7 @@ def test_the_host_is_looked_at_once_more_about_the_port_that_sstp_gets(state, gi
     [
         pytest.param(healthy(), {}, id="the port stays"),
         pytest.param(healthy(), {"listener_port": 443}, id="the port is the one already"),
-        pytest.param(healthy(), {"port": 8443}, id="a port is named"),
+        pytest.param(dataclasses.replace(healthy(), port=8443), {"port": 8443}, id="a port is named"),
         pytest.param(without_service(healthy(), "SstpSvc"), {"listener_port": 8443}, id="SSTP is not installed"),
         pytest.param(healthy(), {"mode": "offload", "listener_port": 80}, id="plain HTTP has no records"),
         pytest.param(offloading(healthy()), {"listener_port": 80}, id="within offload"),
