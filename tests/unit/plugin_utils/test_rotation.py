@@ -378,6 +378,12 @@ def test_in_offload_a_certificate_that_clients_would_not_take_stands_against_it_
     assert "is not meant for servers" in refusal(state, wanted, unfit.thumbprint, Plan(), take_over=False, at_hand=False)
 
 
+def test_in_offload_the_certificate_need_not_be_on_the_server_where_nothing_has_to_be_done():
+    state, wanted = with_certificates(offloading(healthy())), Wanted(OLD.certificate)
+    assert not plan_rotation(state, wanted)
+    assert refusal(state, wanted, OLD.thumbprint, Plan(), take_over=False, at_hand=False) is None
+
+
 def test_out_of_offload_the_certificate_must_be_on_the_server():
     state = with_certificates(offloading(healthy()))
     assert "import it first" in refused(state, Wanted(NEW.certificate, mode="automatic"))
