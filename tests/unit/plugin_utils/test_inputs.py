@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import (
     Endpoint,
+    clean_address,
     clean_app_id,
     clean_hex,
     clean_number,
@@ -193,3 +194,20 @@ def test_half_a_pair_of_brackets_is_named(text):
     with pytest.raises(SstpError) as caught:
         parse_endpoint(text)
     assert str(caught.value) == f"The brackets of endpoint {text!r} are not a pair; write [::]:443."
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("192.0.2.1", "192.0.2.1"), (" 192.0.2.1\n", "192.0.2.1"), ("2001:DB8:0:0::1", "2001:db8::1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.1")],
+)
+def test_an_address_is_written_as_an_endpoint_has_it(text, address):
+    found = clean_address(text, "public_addresses")
+    assert ipaddress.ip_address(found) == ipaddress.ip_address(address)
+    assert found == parse_endpoint(f"[{text.strip()}]:443" if ":" in text else f"{text.strip()}:443").address
+
+
+@pytest.mark.parametrize("text", ["", "vpn.example.com", "192.0.2.1:443", "[2001:db8::1]", "192.0.2.0/24", "256.0.0.1"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(SstpError) as caught:
+        clean_address(text, "public_addresses")
+    assert str(caught.value) == f"public_addresses must hold IP addresses such as 192.0.2.1 or 2001:db8::1, but {text!r} is none."

@@ -13,6 +13,7 @@ import re
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import (
     certificate_result,
@@ -27,11 +28,25 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.results import (
     stored_result,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import evidence, predict, rotation_result, snapshot
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, RegistryValue, read_state
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, Node, RegistryValue, RemoteAccess, read_state
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import read_stored
 from certificate_factory import NOW
-from host_factory import IIS_APP_ID, V4, bound_to, good_key, healthy, record, stored, with_parameter, with_records
+from host_factory import (
+    IIS_APP_ID,
+    V4,
+    administered,
+    bound_to,
+    good_key,
+    healthy,
+    offloading,
+    record,
+    stored,
+    with_adapters,
+    with_more_records,
+    with_parameter,
+    with_records,
+)
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -150,6 +165,57 @@ def test_a_server_without_sstp_has_the_same_keys():
     bare = read_state({"ports": [443], "host": {"time": "2026-03-01T12:00:00Z"}}, "state-1", b"")
     assert server_result(bare).keys() == server_result(healthy()).keys()
     assert server_result(bare)["mode"] is None
+    assert server_result(bare)["mode_evidence"] == []
+
+
+@pytest.mark.parametrize(("state", "mode"), [(healthy(), "automatic"), (administered(healthy()), "administrator"), (offloading(healthy()), "offload")])
+def test_the_mode_is_shown_with_what_it_was_told_from(state, mode):
+    server = server_result(state)
+    assert server["mode"] == mode
+    assert server["mode_evidence"][:2] == [f"UseHttps is {0 if mode == 'offload' else 1}", f"isHashConfiguredByAdmin is {0 if mode == 'automatic' else 1}"]
+
+
+def viewed(**view):
+    state = dataclasses.replace(healthy(), remote_access=RemoteAccess(**{"available": True, **view}))
+    return server_result(state)["remote_access"]
+
+
+def test_nobody_has_asked_rras():
+    assert server_result(healthy())["remote_access"] is None
+
+
+def test_what_rras_says_is_shown():
+    nodes = (Node("VPN2", "Stopped"),)
+    assert viewed(certificate=NEW.certificate, use_http=False, connect_to="da.example.com", nodes=nodes) == {
+        "available": True,
+        "certificate": certificate_result(NEW.certificate),
+        "use_http": False,
+        "connect_to": "da.example.com",
+        "nodes": [{"name": "VPN2", "status": "Stopped"}],
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize(("error", "shown"), [(None, None), ({"message": "no service", "code": 5}, "no service"), ({"message": None}, "")])
+def test_why_rras_says_nothing_is_shown(error, shown):
+    assert viewed(error=error)["error"] == shown
+
+
+def test_the_subkey_is_shown_where_there_is_one():
+    config = {"ListenerPort": RegistryValue("dword", 8443), "Odd": RegistryValue("binary", None, 8192)}
+    shown = server_result(dataclasses.replace(healthy(), config_store=config))
+    assert shown["config_store"] == {"ListenerPort": 8443, "Odd": "(binary, 8192 characters)"}
+    assert server_result(dataclasses.replace(healthy(), config_store=None))["config_store"] is None
+
+
+def test_adapters_are_shown():
+    shown = server_result(with_adapters(healthy(), ipv6=False))["adapters"]
+    assert shown[1] == {"name": "Internet", "kind": "ethernet", "up": True, "ipv4": True, "ipv6": False, "addresses": ["203.0.113.5"]}
+
+
+def test_a_server_of_each_mode_is_shown_as_json():
+    for state in (with_adapters(administered(healthy())), offloading(healthy())):
+        assert json.loads(json.dumps(server_result(state))) == server_result(state)
 
 
 # --- rotation ---
@@ -270,6 +336,23 @@ def test_a_snapshot_says_that_a_value_was_absent():
 def test_a_diff_of_a_missing_record_is_null():
     shown = rotation_diff(with_records(healthy()))
     assert shown["bindings"] == {"0.0.0.0:443": None, "[::]:443": None}
+
+
+def test_a_diff_has_what_tells_the_mode():
+    registry = rotation_diff(dataclasses.replace(offloading(healthy()), config_store={"UseHttps": RegistryValue("dword", 0)}))["registry"]
+    assert {name: value for name, value in registry.items() if not name.endswith("CertificateHash")} == {
+        "UseHttps": 0,
+        "isHashConfiguredByAdmin": 1,
+        "ListenerPort": 443,
+        "ConfigStore\\UseHttps": 0,
+        "ConfigStore\\ListenerPort": None,
+    }
+
+
+def test_a_diff_has_the_other_records_of_the_port():
+    site = Endpoint("sni", "0.0.0.0", 443, "www.example.com")
+    shown = rotation_diff(with_more_records(healthy(), record(site, OLD.thumbprint), record(dataclasses.replace(site, port=8443), OLD.thumbprint)))
+    assert list(shown["bindings"]) == ["0.0.0.0:443", "[::]:443", "www.example.com:443"]
 
 
 def test_a_diff_has_the_headers_that_ansible_shows():

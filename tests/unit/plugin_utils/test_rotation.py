@@ -13,24 +13,28 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import MODE_VALUES
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SHA1_VALUE, SHA256_VALUE
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, read_snapshot
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import predict as predict_restoration
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import predict, refusal, refuse, rotation_result
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, predict, reached_nodes, refusal, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import Node, RegistryValue, RemoteAccess
 from certificate_factory import CLIENT_AUTHENTICATION, issue
 from host_factory import (
     IIS_APP_ID,
     V4,
     V6,
+    administered,
     bound_to,
     good_key,
     healthy,
+    offloading,
     record,
     stored,
+    with_adapters,
     with_certificates,
     with_more_records,
     with_parameter,
@@ -295,6 +299,249 @@ def test_after_the_import_and_a_rotation_there_is_nothing_to_repair(state):
     others = [c for c in state.certificates if (c.thumbprint, c.store) != (NEW.thumbprint, "MY")]
     after = predicted(with_certificates(state, stored(NEW, key=good_key(NEW)), *others))
     assert repairable(after) == []
+
+
+# --- administrator mode: what a rotation through RRAS refuses ---
+
+PAST_RRAS = Wanted(NEW.certificate, writer="direct")
+
+
+def viewed(**view):
+    """A server in administrator mode of which RRAS itself says that."""
+    return dataclasses.replace(administered(healthy()), remote_access=RemoteAccess(**{"available": True, "certificate": OLD.certificate, **view}))
+
+
+def refused(state, wanted, *, take_over=False, staged=True):
+    """The sentence; None where that rotation is not refused."""
+    try:
+        refuse(state, wanted, plan_rotation(state, wanted), take_over=take_over, staged=staged)
+    except SstpError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        pytest.param({"available": False, "certificate": None}, "This host has no cmdlet Set-RemoteAccess", id="no cmdlet"),
+        pytest.param({"error": {"message": "no service"}}, "RRAS does not say how it is configured (Get-RemoteAccess: no service)", id="no answer"),
+        pytest.param({"connect_to": "da.example.com"}, "DirectAccess clients of this server dial da.example.com", id="DirectAccess"),
+    ],
+)
+def test_what_rras_would_not_take_is_refused(view, words):
+    assert refused(viewed(**view), Wanted(NEW.certificate)).startswith(words)
+
+
+@pytest.mark.parametrize("view", [{"available": False, "certificate": None}, {"error": {"message": "no"}}, {"connect_to": "da.example.com"}])
+def test_past_rras_it_does_not_matter_what_it_would_take(view):
+    assert refused(viewed(**view), PAST_RRAS) is None
+
+
+@pytest.mark.parametrize("connect_to", [None, "new.example.com"])
+def test_what_rras_takes_is_not_refused(connect_to):
+    assert refused(viewed(connect_to=connect_to), Wanted(NEW.certificate)) is None
+
+
+def test_what_rras_would_not_take_stands_against_a_rotation_as_a_sentence():
+    state, wanted = viewed(connect_to="da.example.com"), Wanted(NEW.certificate)
+    told = refusal(state, wanted, NEW.thumbprint, plan_rotation(state, wanted), take_over=False, at_hand=True)
+    assert told == refused(state, wanted)
+
+
+# --- offload: what a rotation refuses ---
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [
+        pytest.param(with_certificates(healthy()), Wanted(NEW.certificate, mode="offload"), id="the certificate is not on the server"),
+        pytest.param(healthy(), Wanted(None, NEW.sha256, mode="offload"), id="nobody has the certificate"),
+        pytest.param(
+            with_records(healthy(), record(V4, OLD.thumbprint, app_id=IIS_APP_ID)), Wanted(None, NEW.sha256, mode="offload"), id="the records are others'"
+        ),
+    ],
+)
+def test_in_offload_is_not_refused(state, wanted):
+    assert refused(state, wanted) is None
+    assert refusal(state, wanted, wanted.thumbprint, plan_rotation(state, wanted), take_over=False, at_hand=False) is None
+
+
+def test_in_offload_a_certificate_that_clients_would_not_take_is_refused():
+    unfit = issue(eku=(CLIENT_AUTHENTICATION,))
+    assert "is not meant for servers" in refused(healthy(), Wanted(unfit.certificate, mode="offload"))
+
+
+def test_in_offload_a_certificate_that_clients_would_not_take_stands_against_it_even_where_nothing_has_to_be_done():
+    unfit = issue(eku=(CLIENT_AUTHENTICATION,))
+    state, wanted = offloading(healthy(), unfit.sha256), Wanted(unfit.certificate)
+    assert not plan_rotation(state, wanted)
+    assert "is not meant for servers" in refusal(state, wanted, unfit.thumbprint, Plan(), take_over=False, at_hand=False)
+
+
+def test_in_offload_the_certificate_need_not_be_on_the_server_where_nothing_has_to_be_done():
+    state, wanted = with_certificates(offloading(healthy())), Wanted(OLD.certificate)
+    assert not plan_rotation(state, wanted)
+    assert refusal(state, wanted, OLD.thumbprint, Plan(), take_over=False, at_hand=False) is None
+
+
+def test_out_of_offload_the_certificate_must_be_on_the_server():
+    state = with_certificates(offloading(healthy()))
+    assert "import it first" in refused(state, Wanted(NEW.certificate, mode="automatic"))
+
+
+def test_a_record_that_would_follow_belongs_to_its_owner():
+    site = record(Endpoint("sni", "0.0.0.0", 443, "www.example.com"), OLD.thumbprint, app_id=IIS_APP_ID)
+    state, wanted = with_more_records(healthy(), site), Wanted(NEW.certificate, shared_records=True)
+    assert "The HTTP.SYS record of www.example.com:443 belongs to IIS" in refused(state, wanted)
+    assert refused(state, wanted, take_over=True) is None
+    assert refused(state, Wanted(NEW.certificate)) is None
+
+
+# --- what comes with a rotation ---
+
+
+def told(state, wanted):
+    return advice(state, wanted, plan_rotation(state, wanted))
+
+
+NODES = (Node("vpn1", "Converged"), Node("VPN2.example.com", "Converging"), Node("VPN3", "Stopped"), Node("VPN4", "Default"))
+
+
+def test_nodes_that_are_down_and_nodes_that_need_a_restart_are_named():
+    assert told(viewed(nodes=NODES), Wanted(NEW.certificate)) == [
+        "The node VPN3 is Stopped: Set-RemoteAccess does not reach it; rotate again when it is up.",
+        "Set-RemoteAccess changes the other nodes of the cluster as well (VPN2.example.com, VPN4): each needs a restart of its own to take the certificate.",
+    ]
+
+
+@pytest.mark.parametrize("own", ["VPN1", "vpn1.example.com"])
+def test_the_server_itself_is_no_other_node(own):
+    assert told(viewed(nodes=(Node(own, "Converged"),)), Wanted(NEW.certificate)) == []
+
+
+def test_past_rras_its_own_configuration_stays():
+    assert told(viewed(), PAST_RRAS) == [
+        f"writer: direct leaves RRAS's own configuration at the certificate that it has now ({OLD.thumbprint}): "
+        "the next change in the RRAS console or with Set-RemoteAccess brings that back, and RasSstp event 32 with it."
+    ]
+
+
+def test_past_rras_a_certificate_that_nobody_knows_is_not_named():
+    assert "that it has now: the next change" in told(dataclasses.replace(administered(healthy()), remote_access=None), PAST_RRAS)[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [
+        pytest.param(viewed(), Wanted(NEW.certificate), id="no cluster"),
+        pytest.param(viewed(nodes=NODES), Wanted(OLD.certificate), id="nothing to do"),
+        pytest.param(viewed(nodes=NODES), Wanted(NEW.certificate, mode="automatic"), id="into automatic mode"),
+        pytest.param(viewed(nodes=NODES), Wanted(NEW.certificate, mode="offload"), id="into offload"),
+    ],
+)
+def test_nothing_comes_with_it(state, wanted):
+    assert told(state, wanted) == []
+
+
+@pytest.mark.xfail(strict=True, reason="a plan that does not call Set-RemoteAccess counts as one of the direct writer")
+def test_starting_the_services_is_no_way_past_rras():
+    assert told(with_rras_stopped(viewed()), Wanted(OLD.certificate)) == []
+
+
+@pytest.mark.xfail(strict=True, reason="RRAS is warned of although it has the same certificate")
+def test_past_rras_nothing_is_left_where_rras_has_the_certificate():
+    assert told(viewed(certificate=NEW.certificate), PAST_RRAS) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [(Wanted(NEW.certificate), ["VPN2.example.com", "VPN4"]), (PAST_RRAS, []), (Wanted(OLD.certificate), [])],
+    ids=["through RRAS", "past it", "nothing to do"],
+)
+def test_the_other_nodes_that_set_remote_access_reaches(wanted, reached):
+    state = viewed(nodes=NODES)
+    assert reached_nodes(state, plan_rotation(state, wanted)) == reached
+    assert rotation_result(state, state, plan_rotation(state, wanted), wanted, None)["other_nodes"] == reached
+
+
+# --- predicting across modes ---
+
+
+def foreseen(state, wanted):
+    return predict(state, plan_rotation(state, wanted), wanted)
+
+
+def test_rras_is_predicted_to_have_what_it_is_told():
+    after = foreseen(viewed(nodes=NODES), Wanted(NEW.certificate))
+    assert after.remote_access == dataclasses.replace(viewed(nodes=NODES).remote_access, certificate=NEW.certificate)
+
+
+def test_rras_is_predicted_to_keep_what_it_has_past_it():
+    assert foreseen(viewed(), PAST_RRAS).remote_access == viewed().remote_access
+
+
+def test_offload_is_predicted():
+    after = foreseen(healthy(), Wanted(None, NEW.sha256, mode="offload"))
+    assert (after.mode, after.sha256, after.sha1) == ("offload", RegistryValue("binary", NEW.sha256), None)
+    assert after.config_store["UseHttps"] == RegistryValue("dword", 0)
+    assert after.before_offload["mode"] == RegistryValue("string", "automatic")
+    assert after.records == healthy().records
+
+
+def test_a_subkey_is_not_predicted_where_there_is_none():
+    state = dataclasses.replace(healthy(), config_store=None)
+    assert foreseen(state, Wanted(None, NEW.sha256, mode="offload")).config_store is None
+
+
+def test_a_derived_hash_is_predicted_out_of_offload():
+    after = foreseen(offloading(healthy()), Wanted(NEW.certificate, mode="automatic"))
+    assert (after.mode, after.sha256, after.sha1) == ("automatic", RegistryValue("binary", NEW.sha256), None)
+
+
+def test_no_record_is_predicted_for_a_family_that_is_not_bound():
+    state = with_adapters(with_records(viewed(), record(V4, OLD.thumbprint)), ipv6=False)
+    assert foreseen(state, Wanted(NEW.certificate)).pair == (record(V4, NEW.thumbprint), None)
+
+
+# --- results across modes ---
+
+
+def outcome(state, wanted):
+    return rotation_result(state, foreseen(state, wanted), plan_rotation(state, wanted), wanted, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode", "thumbprint"),
+    [
+        (Wanted(NEW.certificate), "automatic", NEW.thumbprint),
+        (Wanted(NEW.certificate, mode="administrator", writer="direct"), "administrator", NEW.thumbprint),
+        (Wanted(NEW.certificate, mode="offload"), "offload", NEW.thumbprint),
+        (Wanted(None, NEW.sha256, mode="offload"), "offload", None),
+    ],
+)
+def test_a_result_says_in_which_mode_it_ends(wanted, mode, thumbprint):
+    shown = outcome(healthy(), wanted)
+    assert (shown["mode"], shown["thumbprint"], shown["sha256"]) == (mode, thumbprint, NEW.sha256)
+
+
+def test_a_result_says_what_comes_with_it():
+    assert outcome(viewed(), PAST_RRAS)["advice"] == told(viewed(), PAST_RRAS)
+
+
+def test_a_plan_in_words_has_no_step_that_does_nothing():
+    assert not [step for step in outcome(viewed(), Wanted(NEW.certificate))["plan"] if "keep in mind" in step]
+
+
+def test_a_snapshot_has_the_records_that_follow():
+    site = record(Endpoint("sni", "0.0.0.0", 443, "www.example.com"), OLD.thumbprint, app_id=IIS_APP_ID)
+    state = with_more_records(healthy(), site)
+    for shared in (True, False):
+        records = outcome(state, Wanted(NEW.certificate, shared_records=shared))["snapshot"]["records"]
+        assert [r["host"] for r in records] == ([None, None, "www.example.com"] if shared else [None, None])
+
+
+def test_a_snapshot_has_what_rras_had():
+    assert outcome(viewed(), Wanted(NEW.certificate))["snapshot"]["remote_access"] == OLD.thumbprint
 
 
 # --- every mode, and every way from one into another ---

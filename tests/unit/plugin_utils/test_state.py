@@ -14,19 +14,32 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, parse_endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import LoggedEvent, RegistryValue, SslRecord, parse_time, read_event, read_state
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
+    Adapter,
+    LoggedEvent,
+    Node,
+    RegistryValue,
+    RemoteAccess,
+    SslRecord,
+    parse_time,
+    read_event,
+    read_state,
+)
 from host_factory import (
     CHALLENGE,
     KSP,
     V4,
     V6,
+    administered,
     good_key,
     healthy,
     healthy_facts,
     key_fact,
+    offloading,
     record,
     record_fact,
     stored_fact,
+    with_adapters,
     with_parameter,
     with_records,
     without_service,
@@ -399,3 +412,124 @@ def test_the_store_of_a_record_when_bound_to_a_certificate_of_my(name, store, na
 def test_a_state_cannot_be_read_without_ports():
     with pytest.raises((KeyError, IndexError, SstpError)):
         read({"ports": []})
+
+
+# --- the subkey and the note of what was before offload ---
+
+
+def test_the_subkey_and_the_note_are_read():
+    facts = healthy_facts()
+    facts["sstp"]["config_store"] = {"UseHttps": {"kind": "dword", "data": 0}}
+    facts["product"]["before_offload"] = {"mode": {"kind": "string", "data": "automatic"}}
+    state = read(facts)
+    assert state.config_store == {"UseHttps": RegistryValue("dword", 0)}
+    assert state.before_offload == {"mode": RegistryValue("string", "automatic")}
+
+
+def test_no_subkey_is_not_an_empty_one():
+    facts = healthy_facts()
+    facts["sstp"]["config_store"] = None
+    assert read(facts).config_store is None
+
+
+# --- the port on which SSTP listens ---
+
+
+@pytest.mark.parametrize(
+    ("state", "value", "port"),
+    [
+        pytest.param(healthy(), RegistryValue("dword", 8443), 8443, id="as it says"),
+        pytest.param(healthy(), RegistryValue("dword", 0), 443, id="0, HTTPS"),
+        pytest.param(healthy(), None, 443, id="absent, HTTPS"),
+        pytest.param(healthy(), RegistryValue("string", "8443"), 443, id="no number, HTTPS"),
+        pytest.param(administered(healthy()), None, 443, id="absent, administrator"),
+        pytest.param(offloading(healthy()), None, 80, id="absent, plain HTTP"),
+        pytest.param(offloading(healthy()), RegistryValue("dword", 0), 80, id="0, plain HTTP"),
+        pytest.param(offloading(healthy()), RegistryValue("dword", 443), 443, id="as it says, plain HTTP"),
+    ],
+)
+def test_the_port_on_which_sstp_listens(state, value, port):
+    state = with_parameter(state, "ListenerPort", value)
+    assert state.listener_port == port
+    assert dataclasses.replace(state, port=9443).listener_port == port
+
+
+@pytest.mark.parametrize(("mode", "port"), [("automatic", 443), ("administrator", 443), ("offload", 80)])
+def test_the_port_in_another_mode(mode, port):
+    for state in (healthy(), offloading(healthy())):
+        assert with_parameter(state, "ListenerPort", None).port_in(mode) == port
+        assert with_parameter(state, "ListenerPort", RegistryValue("dword", 8443)).port_in(mode) == 8443
+
+
+# --- network adapters ---
+
+
+def test_an_adapter_is_read():
+    facts = healthy_facts()
+    adapter = {"name": "Ethernet", "kind": "Ethernet", "up": True, "ipv4": True, "ipv6": False, "addresses": ["192.0.2.1", "fe80::1%4"]}
+    facts["host"]["adapters"] = [adapter]
+    state = read(facts)
+    assert state.adapters == (Adapter("Ethernet", "ethernet", True, True, False, ("192.0.2.1", "fe80::1")),)
+    assert "adapters" not in state.host
+
+
+def test_a_host_that_tells_of_no_adapters_has_none():
+    assert healthy().adapters == ()
+
+
+NETWORK = Adapter("Ethernet", "ethernet", True, True, True, ())
+LOOPBACK = Adapter("Loopback", "loopback", True, True, True, ())
+NO_V6, NO_V4 = dataclasses.replace(NETWORK, ipv6=False), dataclasses.replace(NETWORK, ipv4=False)
+
+
+@pytest.mark.parametrize(
+    ("adapters", "wildcards"),
+    [
+        pytest.param((), (V4, V6), id="not known"),
+        pytest.param((LOOPBACK,), (V4, V6), id="loopback alone"),
+        pytest.param((LOOPBACK, NETWORK), (V4, V6), id="both bound"),
+        pytest.param((LOOPBACK, NO_V6), (V4,), id="IPv6 not bound"),
+        pytest.param((LOOPBACK, NO_V4), (V6,), id="IPv4 not bound"),
+        pytest.param((NO_V6, NO_V4), (V4, V6), id="each on an adapter of its own"),
+        pytest.param((NO_V6, dataclasses.replace(NO_V4, up=False)), (V4,), id="IPv6 on an adapter that is down"),
+        pytest.param((NO_V6, dataclasses.replace(NETWORK, kind="tunnel")), (V4,), id="IPv6 in a tunnel"),
+        pytest.param((NO_V6, dataclasses.replace(NETWORK, kind="ppp")), (V4,), id="IPv6 to dial-in clients"),
+        pytest.param((dataclasses.replace(NO_V6, up=False),), (V4, V6), id="all are down"),
+    ],
+)
+def test_the_records_that_a_host_is_to_have(adapters, wildcards):
+    assert dataclasses.replace(with_records(healthy()), adapters=adapters).wildcards == wildcards
+
+
+def test_a_record_that_is_there_is_to_be_there_whatever_the_adapters():
+    assert with_adapters(healthy(), ipv6=False).wildcards == (V4, V6)
+
+
+def test_the_records_that_a_host_is_to_have_are_of_its_port():
+    state = dataclasses.replace(with_adapters(healthy(), ipv6=False), port=8443)
+    assert [str(endpoint) for endpoint in state.wildcards] == ["0.0.0.0:8443"]
+
+
+# --- what RRAS itself says ---
+
+VIEW = {"available": True, "ssl_certificate": None, "use_http": None, "connect_to": None, "nodes": [], "error": None}
+
+
+@pytest.mark.parametrize(
+    ("fact", "view"),
+    [
+        pytest.param(None, None, id="nobody has asked"),
+        pytest.param({"available": False}, RemoteAccess(False), id="no cmdlet"),
+        pytest.param(VIEW, RemoteAccess(True), id="nothing configured"),
+        pytest.param({**VIEW, "ssl_certificate": base64.b64encode(NEW.der).decode()}, RemoteAccess(True, NEW.certificate), id="certificate"),
+        pytest.param({**VIEW, "use_http": False}, RemoteAccess(True, use_http=False), id="TLS"),
+        pytest.param({**VIEW, "use_http": True}, RemoteAccess(True, use_http=True), id="HTTP"),
+        pytest.param({**VIEW, "connect_to": "da.example.com"}, RemoteAccess(True, connect_to="da.example.com"), id="DirectAccess"),
+        pytest.param({**VIEW, "connect_to": ""}, RemoteAccess(True), id="no DirectAccess"),
+        pytest.param({**VIEW, "nodes": [{"name": "VPN2", "status": "Stopped"}]}, RemoteAccess(True, nodes=(Node("VPN2", "Stopped"),)), id="cluster"),
+        pytest.param({**VIEW, "nodes": None}, RemoteAccess(True), id="no cluster"),
+        pytest.param({**VIEW, "error": {"message": "no"}}, RemoteAccess(True, error={"message": "no"}), id="error"),
+    ],
+)
+def test_what_rras_says_is_read(fact, view):
+    assert read({**healthy_facts(), "remote_access": fact}).remote_access == view

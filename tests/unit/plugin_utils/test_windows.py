@@ -14,8 +14,9 @@ import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord, SetServices
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConflictError, SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue
-from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope, Secret, differing, explain
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, RemoteAccess
+from ansible_collections.rras.sstp.plugins.plugin_utils.windows import DEFAULT_FACETS, Applied, Backend, Scope, Secret, differing, explain
 from host_factory import (
     V4,
     V6,
@@ -113,6 +114,22 @@ def test_observe_asks_for_events_since_a_time_beside_the_rest(facets, asked):
 
 def test_nobody_is_asked_for_events_unless_it_is_said_since_when():
     assert Scope().to_options().keys() == {"ports", "thumbprints", "prove", "prove_bound", "untouched_providers"}
+
+
+@pytest.mark.parametrize(
+    ("remote_access", "conditions"),
+    [("always", []), ("unless_automatic", [("UseHttps", "dword", 0), ("isHashConfiguredByAdmin", "dword", 1)])],
+)
+def test_rras_itself_is_asked(remote_access, conditions):
+    options = Scope(remote_access=remote_access).to_options()
+    assert options["facets"] == [*DEFAULT_FACETS, "remote_access"]
+    assert [(c["name"], c["value_kind"], c["data"]) for c in options["remote_access_when"]] == conditions
+    assert {(c["kind"], c["path"]) for c in options["remote_access_when"]} <= {("registry_value", SSTP_KEY)}
+
+
+def test_rras_itself_is_asked_beside_some_facets_and_the_events():
+    options = Scope(facets=("host",), events_since="2026-03-01T12:00:00Z", remote_access="always").to_options()
+    assert options["facets"] == ["host", "events", "remote_access"]
 
 
 def test_keys_are_asked_to_sign_the_challenge_of_this_call():
@@ -242,6 +259,10 @@ def looked_at(state=None, **fields):
     return dataclasses.replace(state or healthy(), **fields)
 
 
+def configured(**values):
+    return looked_at(config_store={name: RegistryValue("dword", value) for name, value in values.items()})
+
+
 @pytest.mark.parametrize(
     ("after", "phrases"),
     [
@@ -273,6 +294,12 @@ def looked_at(state=None, **fields):
             [f"the certificate {NEW.thumbprint}"],
             id="in another store as well",
         ),
+        pytest.param(configured(ListenerPort=8443), ["the value ConfigStore\\ListenerPort"], id="value of the subkey changed"),
+        pytest.param(configured(), ["the value ConfigStore\\ListenerPort"], id="value of the subkey gone"),
+        pytest.param(configured(ListenerPort=443, UseHttps=1), ["the value ConfigStore\\UseHttps"], id="value of the subkey more"),
+        pytest.param(configured(LISTENERPORT=443), [], id="spelling of a name of the subkey"),
+        pytest.param(looked_at(config_store=None), ["the value ConfigStore\\ListenerPort"], id="subkey gone"),
+        pytest.param(looked_at(remote_access=RemoteAccess(True, NEW.certificate)), [], id="what RRAS says"),
         pytest.param(with_service(healthy(), "RemoteAccess", state="stopped"), [], id="service"),
         pytest.param(looked_at(served=(), host={}, predecessors={NEW.thumbprint: "now"}, state_id="another"), [], id="what no plan looks at"),
         pytest.param(
