@@ -47,7 +47,8 @@ class ActionModule(SstpAction):
                 raise SstpError(f"Option thumbprint names {thumbprint}, but the PFX holds {candidate.certificate.thumbprint}; give one of them.")
             thumbprint = candidate.certificate.thumbprint
         wanted = (thumbprint,) if thumbprint else ()
-        scope = Scope(thumbprints=wanted, prove=wanted)
+        # Before one is removed RRAS is asked whether it is its own, whatever mode the registry tells.
+        scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if args["state"] == "absent" else "never")
         state = backend.observe(scope)
         if args["state"] == "query" or thumbprint is None:
             return _query(state, thumbprint)

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, to_start
-from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import plan_restoration, predict, read_snapshot, require_origin
+from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import advice, plan_restoration, predict, read_snapshot, require_origin
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, rotation_diff
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import described, evidence, logged
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
@@ -44,6 +44,7 @@ class ActionModule(SstpAction):
             "changed": bool(plan) or interrupted,
             "restarted": plan.restarts,
             "plan": described(plan, interrupted=interrupted),
+            "advice": advice(state, snapshot, plan),
             "evidence": evidence(after, applied),
             "diff": diff(rotation_diff(state), rotation_diff(after), "SSTP certificate"),
         }

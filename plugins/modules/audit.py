@@ -13,8 +13,9 @@ description:
   - Reads the server as M(rras.sstp.server_info) does and judges what it finds by rules. Each finding says what was expected, what is there,
     which event of RasSstp it leads to, and what to do about it.
   - With O(pfx), O(certificate) or O(thumbprint) the server is also judged against the certificate that it should have. Two or more of them
-    must name the same certificate. With O(mode), and with O(sha256) or O(balancer) where TLS is ended in front of the server, it is judged against
-    that as well. RV(candidate) then says what M(rras.sstp.rotate) would do to get there, and what stands against it.
+    must name the same certificate. With O(sha256) or O(balancer), where TLS is ended in front of the server, it is judged against that, and with
+    O(mode) beside one of these against the mode as well. RV(candidate) then says what M(rras.sstp.rotate) would do to get there, and what stands
+    against it.
   - A O(thumbprint) alone names a certificate that is in MY of LocalMachine on the target. Where it is not, RV(candidate.refusal) says so, and
     the server is judged as without it.
   - Each mode has rules of its own. In administrator mode the certificate of the hash must be there and be bound. In offload mode the hash must

@@ -70,6 +70,12 @@ plan:
   sample:
     - stop RemoteAccess, RasMan, SstpSvc
     - bind 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70 to 0.0.0.0:443
+advice:
+  description: What comes with putting it back, a sentence each, such as that RRAS itself could not be told. Empty where there is nothing to say.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 evidence:
   description: What was seen on the target afterwards. V(null) in check mode, and where nothing had to be done.
   returned: success

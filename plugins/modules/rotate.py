@@ -22,7 +22,7 @@ description:
   - When any step fails, those before it are undone, and the message says what failed and what could not be undone.
   - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id, unless
     the network adapters that are up have only the other protocol (IPv4 or IPv6) bound. A record that is right already may belong to any
-    application, except where RRAS is told of the certificate, for it may write the pair.
+    application.
   - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), be valid, and be meant
     for servers. In offload mode it need not be there.
   - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
@@ -354,7 +354,7 @@ snapshot:
           type: dict
           contains: *value
         ListenerPort:
-          description: The port on which SSTP listens. V(0) means 443.
+          description: The port on which SSTP listens. V(0) means 443, and 80 in offload mode.
           returned: when there was such a value
           type: dict
           contains: *value

@@ -623,7 +623,7 @@ function Test-Change {
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
         'delete_certificate' { Test-Certificate $Change }
         'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
-        'set_remote_access' { (Get-RemoteAccessThumbprint) -ne $Change['thumbprint'] }
+        'set_remote_access' { [string](Get-RemoteAccessThumbprint) -ne $Change['thumbprint'] }
         { $_ -in 'await', 'hold' } { $false }
         default { throw "There is no change of the kind '$($Change['kind'])'." }
     }
@@ -649,9 +649,7 @@ function Get-Inverse {
             return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
         }
         'set_remote_access' {
-            $old = Get-RemoteAccessThumbprint
-            if (-not $old -or $old -eq $Change['thumbprint'] -or -not (Test-Certificate @{ store = 'MY'; thumbprint = $old })) { return }
-            return @{ kind = 'set_remote_access'; thumbprint = $old }
+            return @{ kind = 'set_remote_access'; thumbprint = [string](Get-RemoteAccessThumbprint) }
         }
         'hold' { return Get-Inverse $Change['of'] }
         'services' {
@@ -675,6 +673,7 @@ function Get-RemoteAccessThumbprint {
 # https://learn.microsoft.com/powershell/module/remoteaccess/set-remoteaccess: it takes the certificate as an object of .NET, from LocalMachine\My.
 function Invoke-SetRemoteAccess {
     param ($Change)
+    if (-not $Change['thumbprint']) { throw 'RRAS had no certificate before, and cannot be told so.' }
     $location = [System.Security.Cryptography.X509Certificates.StoreLocation]::LocalMachine
     $store = [System.Security.Cryptography.X509Certificates.X509Store]::new('My', $location)
     try {
@@ -839,12 +838,23 @@ function ConvertTo-Dictionary {
     $Value
 }
 
-# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal, but for a record
-# whose certificate was not usable even before: HTTP.SYS will never take that one again.
+# Can this inverse never be carried out? HTTP.SYS does not take a record again whose certificate was not usable even before, and RRAS no
+# certificate that is not in the store; that it had none cannot be said to it at all.
+function Test-Lost {
+    param ($Inverse, $Code)
+    switch ($Inverse['kind']) {
+        'set_ssl_record' { $Code -eq $ERROR_NO_SUCH_LOGON_SESSION }
+        'set_remote_access' { -not (Test-Certificate @{ store = 'MY'; thumbprint = $Inverse['thumbprint'] }) }
+        default { $false }
+    }
+}
+
+# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal unless it is lost.
 function Invoke-Undo {
     $undone = New-Object -TypeName System.Collections.ArrayList
     $stuck = New-Object -TypeName System.Collections.ArrayList
     $lost = New-Object -TypeName System.Collections.ArrayList
+    $unsaid = $null
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
     $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Sort-Object -Descending) }
     foreach ($name in $names) {
@@ -857,12 +867,14 @@ function Invoke-Undo {
         catch {
             $why = Get-ErrorFact $_
             $entry = @{ index = [int]$name; kind = $inverse['kind']; error = $why }
-            if ($inverse['kind'] -eq 'set_ssl_record' -and $why.code -eq $ERROR_NO_SUCH_LOGON_SESSION) { [void]$lost.Add($entry) }
+            if (Test-Lost $inverse $why.code) { [void]$lost.Add($entry); if ($inverse['kind'] -eq 'set_remote_access') { $unsaid = $inverse } }
             else { [void]$stuck.Add($entry) }
         }
         # Behind a stuck one everything stays in the journal: undoing again must go through the same states in the same order.
         if ($stuck.Count -eq 0) { Remove-RegistryValue -Path $JOURNAL_KEY -Name $name }
     }
+    # RRAS may say what it said before when the values that it goes by are back.
+    if ($null -ne $unsaid -and -not (Test-Change $unsaid)) { $lost = @($lost | Where-Object { $_.kind -ne 'set_remote_access' }) }
     if ($stuck.Count -eq 0) { Clear-Journal }
     @{ undone = $undone; not_undone = @($stuck) + @($lost); again = [bool]$stuck.Count }
 }

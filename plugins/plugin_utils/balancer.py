@@ -81,7 +81,7 @@ def require_one_certificate(balancer: Balancer) -> Certificate:
         return balancer.certificate
     if not balancer.certificates:
         why = "; ".join(f"{endpoint}: {reason}" for endpoint, reason in balancer.silent.items())
-        raise SstpError(f"The load balancer {balancer.name} shows the controller no certificate ({why.rstrip('.')}); see why, or give its hash as sha256.")
+        raise SstpError(f"The load balancer {balancer.name} shows the controller no certificate ({why.rstrip('.')}); see why, or give sha256 in its place.")
     shown = "; ".join(f"{certificate.thumbprint} at {endpoint}" for endpoint, certificate in balancer.certificates.items())
     raise SstpError(
         f"The load balancer {balancer.name} does not show the same certificate everywhere ({shown}); a server behind it can have only one hash: "

@@ -10,6 +10,7 @@ from typing import Any
 
 from .balancer import Balancer
 from .plan import Wanted
+from .state import RegistryValue
 from .wire import Sight
 
 ROTATE = "rotate the certificate (rras.sstp.rotate)"
@@ -51,3 +52,11 @@ class Policy:
     wire: tuple[Sight, ...] = ()
     balancer: Balancer | None = None
     public_addresses: tuple[str, ...] = ()
+
+
+def show_value(value: RegistryValue) -> str:
+    """What a value is that should be a hash."""
+    if value.kind != "binary":
+        return f"a value of type {value.kind}"
+    length = value.length if value.data is None else len(value.data)
+    return f"{(length or 0) // 2} bytes"

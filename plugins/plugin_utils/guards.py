@@ -141,6 +141,8 @@ def users_of(state: HostState, thumbprint: str, store: str = "MY") -> list[str]:
         return users
     if state.sha256 is not None and state.sha256.data == stored.certificate.sha256:
         users.append("the SHA-256 hash of SstpSvc")
+    if state.remote_access is not None and state.remote_access.certificate == stored.certificate:
+        users.append("the configuration of RRAS itself (Get-RemoteAccess)")
     if stored.key is not None:
         users += [
             f"the certificate {other.thumbprint}, which has the same private key"
@@ -170,4 +172,4 @@ def require_unused(state: HostState, thumbprint: str, successor: str | None) -> 
 def _as_rotated(state: HostState, old: str) -> HostState:
     endpoints = pair(state.port)
     records = tuple(record for record in state.records if record.endpoint not in endpoints or record.certificate_hash != old)
-    return replace(state, records=records, parameters={})
+    return replace(state, records=records, parameters={}, remote_access=None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .findings import ROTATE, Finding, Policy
+from .findings import ROTATE, Finding, Policy, show_value
 from .modes import in_force, is_in_step, target_mode
 from .names import ADMINISTRATOR, BY_ADMIN_VALUE, CONFIG_STORE_KEY, LISTENER_PORT_VALUE, OFFLOAD, SHA1_VALUE, SHA256_VALUE
 from .plan import is_hash
@@ -76,10 +76,10 @@ def config_store(state: HostState, policy: Policy) -> Iterator[Finding]:
         subject, expected = f"ConfigStore\\{name}", str(wanted.data)
         heals = state.mode == OFFLOAD or (moves and name == LISTENER_PORT_VALUE)
         if value.kind != "dword":
-            remedy = "delete it, or set it to a number of type REG_DWORD"
+            remedy = ROTATE if heals else "delete it, or set it to a number of type REG_DWORD"
             yield Finding("config_store_malformed", "warning", subject, expected, f"a value of type {value.kind}", 7, remedy, heals)
         else:
-            remedy = "one of them has been changed alone; set both alike, and restart RRAS"
+            remedy = f"one of them has been changed alone; {ROTATE if heals else 'set both alike, and restart RRAS'}"
             yield Finding("config_store_different", "warning", subject, expected, str(value.data), None, remedy, heals)
 
 
@@ -90,14 +90,15 @@ def offload(state: HostState, policy: Policy) -> Iterator[Finding]:
     if value is None:
         yield Finding("registry_sha256_missing", "error", SHA256_VALUE, "the SHA-256 of the balancer's certificate", "no value", 18, remedy)
     elif not is_sha256(value):
-        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", f"a value of type {value.kind}", 18, remedy)
+        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", show_value(value), 18, remedy)
     if state.sha1 is not None:
         actual = str(state.sha1.data) if state.sha1.kind == "binary" else f"a value of type {state.sha1.kind}"
         yield Finding("registry_sha1_in_offload", "error", SHA1_VALUE, "no value", actual, None, remedy)
     by_admin = state.parameter(BY_ADMIN_VALUE)
     if by_admin is None or by_admin.data != 1:
-        actual = "no value" if by_admin is None else str(by_admin.data)
-        yield Finding("offload_hash_not_kept", "warning", BY_ADMIN_VALUE, "1, or the service may choose another hash", actual, None, remedy)
+        actual = "no value" if by_admin is None else f"{by_admin.data} (a value of type {by_admin.kind})"
+        expected = "1 (a value of type dword), or the service may choose another hash"
+        yield Finding("offload_hash_not_kept", "warning", BY_ADMIN_VALUE, expected, actual, None, remedy)
     yield from _balancer(state, policy, remedy)
 
 
@@ -115,7 +116,8 @@ def _balancer(state: HostState, policy: Policy, remedy: str) -> Iterator[Finding
         if is_sha256(state.sha256) and not is_hash(state.sha256, certificate.sha256):
             actual = str(state.sha256.data) if state.sha256 else ""
             why = f"the balancer's certificate was renewed, and nobody has told this server: every logon fails at the crypto binding (client event 6); {remedy}"
-            yield Finding("balancer_certificate_different", "error", SHA256_VALUE, f"{certificate.sha256}, which {endpoint} serves", actual, None, why)
+            expected = f"{certificate.sha256}, which {endpoint} serves"
+            yield Finding("balancer_certificate_different", "error", SHA256_VALUE, expected, actual, None, why, balancer.certificate is not None)
         for problem in fitness(certificate, state.time, policy.expiry_days):
             fit = "a certificate fit for SSTP"
             yield Finding(problem.id, problem.severity, f"{endpoint} ({certificate.thumbprint})", fit, problem.actual, None, f"it {problem.sentence}", False)

@@ -81,20 +81,29 @@ def mode_changes(state: HostState, target: str, listener_port: int | None) -> li
     else:
         parameters, config, note = _automatic_values(state) if target == AUTOMATIC else {}, {}, []
     if listener_port is not None:
-        parameters = {**parameters, **_port_value(state, listener_port, target)}
-        if state.port_in(target) != listener_port or not is_in_step(state, LISTENER_PORT_VALUE, dword(listener_port)):
-            config = {**config, LISTENER_PORT_VALUE: dword(listener_port)}
+        parameters, config = _with_port(state, parameters, config, listener_port, target)
     if state.config_store is None:
         # A subkey that the service has not made is not made here.
         config = {}
     return [*note, *value_changes(state, SSTP_KEY, parameters), *value_changes(state, CONFIG_STORE_KEY, config)]
 
 
+def _with_port(state: HostState, parameters: Values, config: Values, port: int, target: str) -> tuple[Values, Values]:
+    """The values with the port that is asked for in place of any other; nothing is written where the default of the mode will do."""
+    others = {name: value for name, value in parameters.items() if name != LISTENER_PORT_VALUE}
+    moves = state.port_in(target) != port
+    kept = config if not moves and LISTENER_PORT_VALUE not in config and is_in_step(state, LISTENER_PORT_VALUE, dword(port)) else None
+    return {**others, **_port_value(state, port, target)}, {**config, LISTENER_PORT_VALUE: dword(port)} if kept is None else kept
+
+
 def is_in_step(state: HostState, name: str, wanted: RegistryValue) -> bool:
-    """Does ConfigStore say the same, or nothing? A port 0 is the default; what that is with plain HTTP is not compared."""
+    """Does ConfigStore say the same, or nothing? A port 0 is the default; where the service has that of plain HTTP, no port is compared."""
     value = state.value(CONFIG_STORE_KEY, name)
-    default = name == LISTENER_PORT_VALUE and ((value == dword(0) and wanted == dword(DEFAULT_PORT)) or wanted == dword(DEFAULT_HTTP_PORT))
-    return value is None or default or (value.kind, value.data) == (wanted.kind, wanted.data)
+    if value is None or value.kind != "dword":
+        return value is None
+    port = name == LISTENER_PORT_VALUE
+    default = port and ((value.data == 0 and wanted.data == DEFAULT_PORT) or (state.mode == OFFLOAD and wanted.data == DEFAULT_HTTP_PORT))
+    return bool(default or value.data == wanted.data)
 
 
 def in_force(state: HostState) -> dict[str, RegistryValue]:
@@ -105,9 +114,11 @@ def in_force(state: HostState) -> dict[str, RegistryValue]:
 def _offload_values(state: HostState) -> tuple[Values, Values]:
     wanted = {**in_force(state), USE_HTTPS_VALUE: dword(0)}
     config = {name: value for name, value in wanted.items() if not is_in_step(state, name, value)}
-    if state.mode != OFFLOAD:
-        config[USE_HTTPS_VALUE] = dword(0)
-    return {USE_HTTPS_VALUE: dword(0), BY_ADMIN_VALUE: dword(1)}, config
+    parameters: dict[str, RegistryValue | None] = {USE_HTTPS_VALUE: dword(0), BY_ADMIN_VALUE: dword(1)}
+    if state.mode == OFFLOAD:
+        return parameters, config
+    # Plain HTTP has another default: the port that it is must be written for SSTP to stay on it.
+    return {**parameters, **_port_value(state, state.listener_port, OFFLOAD)}, {**config, USE_HTTPS_VALUE: dword(0)}
 
 
 def _port_value(state: HostState, port: int, target: str) -> Values:
@@ -129,7 +140,8 @@ def _unnoted_port(state: HostState) -> int:
 
 def _note(state: HostState) -> Values:
     noted: dict[str, RegistryValue | None] = {name: state.value(path, value) for name, (path, value) in _NOTED.items()}
-    return {**noted, SHA1_VALUE: state.sha1, _NOTE: RegistryValue("string", state.mode)}
+    told = {name: value for name, value in {**noted, SHA1_VALUE: state.sha1}.items() if value is None or value.data is not None}
+    return {**told, _NOTE: RegistryValue("string", state.mode)}
 
 
 def _values_before(state: HostState, target: str) -> tuple[Values, Values]:

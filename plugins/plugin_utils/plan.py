@@ -24,12 +24,13 @@ from .changes import (
     value_is,
 )
 from .inputs import Endpoint, clean_number, pair
-from .modes import AS_FOUND, dword, mode_changes, target_mode, value_changes
+from .modes import AS_FOUND, CONFIG_STORE_VALUES, MODE_VALUES, dword, mode_changes, target_mode, value_changes
 from .names import (
     ADMINISTRATOR,
     AUTOMATIC,
     BEFORE_OFFLOAD_KEY,
     BY_ADMIN_VALUE,
+    CONFIG_STORE_KEY,
     OFFLOAD,
     PREDECESSORS_KEY,
     RRAS_SERVICE,
@@ -155,7 +156,7 @@ def wanted_records(state: HostState, wanted: Wanted) -> tuple[SslRecord, ...]:
 
 def sharing(state: HostState) -> tuple[SslRecord, ...]:
     """The other records of the port with the certificate that SSTP has, or had before a rotation."""
-    had = {record.certificate_hash for record in state.pair if record} | set(state.predecessors)
+    had = ({record.certificate_hash for record in state.pair if record} | set(state.predecessors)) - {""}
     endpoints = pair(state.port)
     return tuple(
         record
@@ -259,7 +260,8 @@ def set_remote_access(state: HostState, thumbprint: str, limits: Limits) -> list
     stop = stop_services(state, limits)
     held: list[Change] = [Hold(change) for change in stop]
     held += [Hold(DeleteRecord(endpoint)) for endpoint in pair(state.port)]
-    held += [Hold(DeleteValue(SSTP_KEY, name)) for name in (SHA256_VALUE, SHA1_VALUE, BY_ADMIN_VALUE, USE_HTTPS_VALUE)]
+    held += [Hold(DeleteValue(SSTP_KEY, name)) for name in (SHA256_VALUE, SHA1_VALUE, *MODE_VALUES)]
+    held += [Hold(DeleteValue(CONFIG_STORE_KEY, name)) for name in CONFIG_STORE_VALUES if state.config_store is not None]
     return [*held, SetRemoteAccess(thumbprint), *(Forgotten(change) for change in stop)]
 
 
@@ -267,7 +269,8 @@ def _put_right(state: HostState, wanted: Wanted) -> list[Change]:
     """What Set-RemoteAccess may have left or lost: every record of the pair whole, and the value that tells the mode."""
     records: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
     none = [DeleteRecord(endpoint) for endpoint in pair(state.port) if endpoint not in state.wildcards]
-    return [*records, *none, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
+    values = [SetValue(SSTP_KEY, USE_HTTPS_VALUE, "dword", 1)] if state.parameter(USE_HTTPS_VALUE) is not None else []
+    return [*records, *none, *values, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
 
 
 def _write_hashes(state: HostState, wanted: Wanted, target: str) -> list[Change]:

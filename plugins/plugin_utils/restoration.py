@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, service_is
+from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, service_is
 from .errors import SstpError
 from .inputs import pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, value_changes
 from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE, SSTP_KEY
 from .plan import Limits, set_remote_access, start_order, stop_services
+from .rotation import node_advice
 from .state import HostState, RegistryValue, SslRecord, read_record
 
 SNAPSHOT_VERSION = 1
@@ -95,6 +96,18 @@ def _tell(state: HostState, snapshot: Snapshot, limits: Limits) -> list[Change]:
     if (view.certificate and view.certificate.thumbprint == snapshot.remote_access) or state.certificate(snapshot.remote_access) is None:
         return []
     return set_remote_access(state, snapshot.remote_access, limits)
+
+
+def advice(state: HostState, snapshot: Snapshot, plan: Plan) -> list[str]:
+    """What comes with putting it back, a sentence each."""
+    view = state.remote_access
+    told = any(isinstance(change, SetRemoteAccess) for change in plan.changes)
+    if not plan or told or snapshot.remote_access is None or (view and view.certificate and view.certificate.thumbprint == snapshot.remote_access):
+        return node_advice(state, plan)
+    return [
+        f"RRAS had the certificate {snapshot.remote_access}, and could not be told so (it does not answer, or the certificate is not in LocalMachine\\MY): "
+        "its next change brings back what it has now, and RasSstp event 32 with it."
+    ]
 
 
 def _records(state: HostState, snapshot: Snapshot, *, whole: bool) -> list[Change]:

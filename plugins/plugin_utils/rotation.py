@@ -71,16 +71,24 @@ def refusal(state: HostState, wanted: Wanted, thumbprint: str | None, plan: Plan
 
 def advice(state: HostState, wanted: Wanted, plan: Plan) -> list[str]:
     """What comes with that rotation and is no reason against it, a sentence each."""
-    told = any(isinstance(change, SetRemoteAccess) for change in plan.changes)
     if not plan or target_mode(state, wanted.mode) != ADMINISTRATOR:
         return []
-    if not told:
-        view = state.remote_access
+    view = state.remote_access
+    if wanted.writer == "direct":
+        if view and view.certificate and view.certificate == wanted.certificate:
+            return []
         old = f" ({view.certificate.thumbprint})" if view and view.certificate else ""
         return [
             "writer: direct leaves RRAS's own configuration at the certificate that it has now"
             f"{old}: the next change in the RRAS console or with Set-RemoteAccess brings that back, and RasSstp event 32 with it."
         ]
+    return node_advice(state, plan)
+
+
+def node_advice(state: HostState, plan: Plan) -> list[str]:
+    """What Set-RemoteAccess means for the other nodes of a cluster, a sentence each; nothing where the plan does not call it."""
+    if not any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+        return []
     down = [node for node in _other_nodes(state) if node.status not in NODE_IS_UP]
     sentences = [f"The node {node.name} is {node.status}: Set-RemoteAccess does not reach it; rotate again when it is up." for node in down]
     if up := reached_nodes(state, plan):

@@ -9,12 +9,12 @@ import ipaddress
 from collections.abc import Iterator
 
 from . import mode_rules
-from .findings import ROTATE, Finding, Policy
+from .findings import ROTATE, Finding, Policy, show_value
 from .inputs import Endpoint, pair
 from .modes import target_mode
-from .names import ADMINISTRATOR, OFFLOAD, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, owner_of
+from .names import ADMINISTRATOR, OFFLOAD, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, is_program, owner_of
 from .plan import is_listed, loopbacks, needed, wanted_records
-from .state import HostState, RegistryValue, SslRecord, StoredCertificate
+from .state import HostState, SslRecord, StoredCertificate
 from .wire import Sight
 from .x509 import fitness
 
@@ -74,18 +74,19 @@ def _bindings(state: HostState) -> Iterator[Finding]:
 
 def _hiding(state: HostState) -> Iterator[Finding]:
     """Records that HTTP.SYS prefers to the wildcard pair: exact IP, then SNI, then CCS."""
-    bound = {record.certificate_hash for record in state.pair if record}
+    bound = {record.certificate_hash for record in state.pair if record} - {""}
     for record in state.records:
         if record.endpoint.port != state.port or record.endpoint in pair(state.port):
             continue
-        owner = owner_of(record.app_id)
         shared = record.endpoint.family != "ccs" and record.certificate_hash in bound
-        actual = f"{record.certificate_hash or 'the central certificate store'} ({owner})"
+        none = "the central certificate store" if record.endpoint.family == "ccs" else "no certificate"
+        actual = f"{record.certificate_hash or none} ({owner_of(record.app_id)})"
         whom = f"it goes before the pair for {_clients_of(record.endpoint)}"
         if shared:
-            remedy = f"{whom}, with the same certificate for now: rotate with shared_records, or {owner} keeps the old one"
+            remedy = f"{whom}, with the same certificate for now: rotate with shared_records, or it keeps the old one"
         else:
-            remedy = f"{whom}, who cannot log in then: let {owner} remove it, or give it the pair's certificate (rras.sstp.ssl_binding with take_over)"
+            owner = f"let {owner_of(record.app_id)} remove it" if is_program(record.app_id) else "remove it"
+            remedy = f"{whom}, who cannot log in then: {owner}, or give it the pair's certificate (rras.sstp.ssl_binding with take_over)"
         severity = "warning" if shared or not _arrives(state, record.endpoint) else "error"
         yield Finding("binding_hidden", severity, str(record.endpoint), "no record that goes before the pair", actual, None, remedy, False)
 
@@ -140,13 +141,6 @@ def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
     yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy)
 
 
-def _show(value: RegistryValue) -> str:
-    if value.kind != "binary":
-        return f"a value of type {value.kind}"
-    length = value.length if value.data is None else len(value.data)
-    return f"{(length or 0) // 2} bytes"
-
-
 def _hash_value(state: HostState) -> tuple[SslRecord | None, StoredCertificate | None]:
     record = state.pair[0] or state.pair[1]
     return record, state.certificate(record.certificate_hash, record.store) if record else None
@@ -160,7 +154,7 @@ def _sha256(state: HostState) -> Iterator[Finding]:
         event = 18 if stored is not None or state.mode == ADMINISTRATOR else 21
         yield Finding("registry_sha256_missing", "error", SHA256_VALUE, expected, "no value", event, ROTATE)
     elif not mode_rules.is_sha256(value):
-        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", _show(value), 18, ROTATE)
+        yield Finding("registry_sha256_malformed", "error", SHA256_VALUE, "32 bytes", show_value(value), 18, ROTATE)
     elif record and stored and value.data != stored.certificate.sha256 and state.mode != ADMINISTRATOR:
         remedy = f"TLS looks right, but every logon fails at the crypto binding (client event 6); {ROTATE}"
         yield Finding("registry_sha256_different", "error", SHA256_VALUE, expected, value.data, None, remedy)
@@ -172,7 +166,7 @@ def _sha1(state: HostState) -> Iterator[Finding]:
     if value is None:
         return
     if value.kind != "binary" or not isinstance(value.data, str) or len(value.data) != 40:
-        yield Finding("registry_sha1_malformed", "error", SHA1_VALUE, "20 bytes, or no value", _show(value), 19, ROTATE)
+        yield Finding("registry_sha1_malformed", "error", SHA1_VALUE, "20 bytes, or no value", show_value(value), 19, ROTATE)
     elif stored and value.data != stored.thumbprint:
         yield Finding("registry_sha1_different", "error", SHA1_VALUE, stored.thumbprint, value.data, None, ROTATE)
 
@@ -199,7 +193,7 @@ def _listen_list(state: HostState, policy: Policy) -> Iterator[Finding]:
     if not left_out:
         return
     expected = "the addresses at which clients arrive, or an empty list"
-    remedy = "add the address (netsh http add iplisten), or empty the list; if clients arrive elsewhere, say so with public_addresses"
+    remedy = "add the address to the list, or empty it; if clients arrive elsewhere, say so with public_addresses"
     severity = "error" if known else "warning"
     actual = f"{', '.join(state.listen_only)}, without {', '.join(left_out)}"
     yield Finding("listen_list_leaves_out", severity, "IP listen list", expected, actual, None, remedy, False)
@@ -254,7 +248,7 @@ def _served(state: HostState) -> Iterator[Finding]:
     """What a TLS client on the host sees. Nothing can be served while RRAS does not run: that has its own finding."""
     record, _stored = _hash_value(state)
     rras = state.service(RRAS_SERVICE)
-    if record is None or rras is None or rras.state != "running":
+    if record is None or rras is None or rras.state != "running" or state.port != state.listener_port:
         return
     for served in state.served:
         if served.endpoint.port != state.port or served.endpoint not in loopbacks(state):
@@ -292,7 +286,7 @@ def _wire_in_offload(state: HostState, sight: Sight) -> Iterator[Finding]:
     value = state.sha256
     if sight.sha256 is not None and value is not None and mode_rules.is_sha256(value) and sight.sha256 != value.data:
         remedy = "every logon fails at the crypto binding (client event 6); rotate with the balancer named (rras.sstp.rotate, balancer)"
-        yield Finding("wire_different", "error", sight.endpoint, str(value.data), sight.sha256, None, remedy)
+        yield Finding("wire_different", "error", sight.endpoint, str(value.data), sight.sha256, None, remedy, False)
     elif not sight.verdict.ok:
         remedy = "see what the device in front and the server behind it say"
         yield Finding("wire_refused", "error", sight.endpoint, "SSTP", sight.verdict.sentence, None, remedy, False)

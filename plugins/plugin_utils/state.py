@@ -32,6 +32,7 @@ from .names import (
 from .x509 import Certificate, read_stored, signature_is_valid
 
 DEFAULT_PORT, DEFAULT_HTTP_PORT = 443, 80
+_LAST_PORT = 65535
 # Adapters of these kinds (System.Net.NetworkInformation.NetworkInterfaceType) bring no clients.
 _NO_NETWORK = ("loopback", "tunnel", "ppp")
 
@@ -249,7 +250,7 @@ class HostState:
         """The port that SstpSvc would listen on in that mode, with the value that is there."""
         value = self.parameter(LISTENER_PORT_VALUE)
         default = DEFAULT_HTTP_PORT if mode == OFFLOAD else DEFAULT_PORT
-        return value.data if value is not None and isinstance(value.data, int) and value.data else default
+        return value.data if value is not None and isinstance(value.data, int) and 0 < value.data <= _LAST_PORT else default
 
     @property
     def wildcards(self) -> tuple[Endpoint, ...]:
@@ -259,8 +260,9 @@ class HostState:
         """
         networks = [adapter for adapter in self.adapters if adapter.up and adapter.kind not in _NO_NETWORK]
         v4, v6 = pair(self.port)
-        ipv4 = not networks or any(adapter.ipv4 for adapter in networks)
-        ipv6 = not networks or any(adapter.ipv6 for adapter in networks)
+        known = any(adapter.ipv4 or adapter.ipv6 for adapter in networks)
+        ipv4 = not known or any(adapter.ipv4 for adapter in networks)
+        ipv6 = not known or any(adapter.ipv6 for adapter in networks)
         return tuple(endpoint for endpoint, bound in ((v4, ipv4), (v6, ipv6)) if bound or self.record(endpoint))
 
     @property

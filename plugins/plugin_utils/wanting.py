@@ -72,8 +72,8 @@ def at_port_after(args: Mapping[str, Any], state: HostState, scope: Scope, backe
 
 
 def look_for(args: Mapping[str, Any], state: HostState) -> Balancer | None:
-    """What the balancer shows, where the server is, or is to be, one behind it."""
-    if args["balancer"] is None or OFFLOAD not in (state.mode, target_mode(state, args["mode"])):
+    """What the balancer shows, where the server stays, or is to be, behind it."""
+    if args["balancer"] is None or target_mode(state, args["mode"]) != OFFLOAD:
         return None
     return look_at_balancer(args["balancer"], _BALANCER_SECONDS)
 
@@ -83,7 +83,7 @@ def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balance
     if target_mode(state, args["mode"]) == OFFLOAD:
         certificate, sha256 = _offload_certificate(state, source, balancer)
     else:
-        certificate, sha256 = _certificate(state, source), ""
+        certificate, sha256 = _certificate(state, source, target_mode(state, args["mode"])), ""
     return Wanted(
         certificate=certificate,
         sha256=sha256,
@@ -96,11 +96,11 @@ def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balance
     )
 
 
-def _certificate(state: HostState, source: Source) -> Certificate:
+def _certificate(state: HostState, source: Source, target: str) -> Certificate:
     """From the host's store, or one that the controller has and can import."""
     if source.thumbprint is None:
         raise SstpError(
-            f"This server is in {state.mode} mode and serves TLS itself: give the certificate as pfx, certificate or thumbprint "
+            f"In {target} mode the server serves TLS itself: give the certificate as pfx, certificate or thumbprint "
             "(balancer and sha256 are for servers behind a device that ends TLS; mode: offload makes it one)."
         )
     stored = state.certificate(source.thumbprint)

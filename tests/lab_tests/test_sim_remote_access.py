@@ -269,10 +269,9 @@ def test_set_remote_access_ends_a_contradiction(host: SimHost) -> None:
             "The subject of the certificate does not match the ConnectTo address da.example.com.",
         ),
         (nodes(vpn02="Converged", vpn03="Default without certificate"), "The certificate was not found on the node vpn03."),
-        (lambda host: setattr(host.machine, "elevated", False), "Access is denied"),
         (lambda host: setattr(host.machine, "remote_access_cmdlets", False), "There is no cmdlet Set-RemoteAccess on this host."),
     ],
-    ids=["fails", "not in MY", "ConnectTo", "node", "not elevated", "no cmdlets"],
+    ids=["fails", "not in MY", "ConnectTo", "node", "no cmdlets"],
 )
 def test_set_remote_access_refuses_before_it_has_done_anything(host: SimHost, spoil: Callable[[SimHost], None], message: str) -> None:
     spoil(host)
@@ -348,20 +347,31 @@ def test_the_way_back_from_set_remote_access_is_the_certificate_that_rras_had(ho
     assert facts(host, "remote_access")["ssl_certificate"] == in_base64(OLD)
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda _host: None,
-        lambda host: configure(host, Certificate=OTHER.der),
-        lambda host: configure(host, Certificate=NEW.der),
-        lambda host: configure(host, Certificate=OLD.der, GetFails="x"),
-    ],
-    ids=["automatic", "not in MY", "the new one", "Get-RemoteAccess fails"],
-)
-def test_there_may_be_no_certificate_to_go_back_to(host: SimHost, spoil: Callable[[SimHost], None]) -> None:
-    spoil(host)
+@pytest.mark.parametrize("told", [{}, {"Certificate": OTHER.der}], ids=["none", "one that is not in MY"])
+def test_what_rras_had_and_cannot_be_given_again_is_told_and_does_not_stay(host: SimHost, told: dict[str, bytes]) -> None:
+    configure(host, **told)
     result = apply(host, rras(), FAILS)
-    assert (result["undone"], result["not_undone"], journal(host)) == ([], [], {})
+    assert [entry["kind"] for entry in result["not_undone"]] == ["set_remote_access"]
+    assert (result["undone"], journal(host)) == ([], {})
+
+
+def test_rras_may_say_again_what_it_said_when_the_values_are_back(host: SimHost) -> None:
+    """In automatic mode it has no certificate: that it has none again comes with the values of SstpSvc."""
+    values = ("SHA256CertificateHash", "isHashConfiguredByAdmin")
+    holds = [{"kind": "hold", "of": {"kind": "delete_registry_value", "path": SSTPSVC, "name": name}} for name in values]
+    result = apply(host, *holds, rras(), FAILS)
+    assert (result["not_undone"], journal(host)) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("told", "undone"),
+    [({"Certificate": NEW.der}, []), ({"Certificate": OLD.der, "GetFails": "x"}, [{"index": 0, "kind": "set_remote_access"}])],
+    ids=["it has the new one already", "it gives no answer"],
+)
+def test_there_may_be_nothing_to_take_back_from_rras(host: SimHost, told: dict[str, Any], undone: list[dict[str, Any]]) -> None:
+    configure(host, **told)
+    result = apply(host, rras(), FAILS)
+    assert (result["undone"], result["not_undone"], journal(host)) == (undone, [], {})
 
 
 def test_a_way_back_that_rras_refuses_stays_in_the_journal(host: SimHost) -> None:

@@ -13,7 +13,6 @@ from lab.sim.changes import Changes
 from lab.sim.errors import WindowsError
 from lab.sim.event_log import time_text
 from lab.sim.facts import JOURNAL, Observer, Options
-from lab.sim.http_sys import UNUSABLE
 from lab.sim.machine import Machine
 from lab.sim.registry import PRODUCT
 from lab.sim.telling import held
@@ -147,11 +146,12 @@ class Backend:
     def _undo(self) -> bool:
         """Run the inverses of the journal, the last one first; whether one is stuck: it and all behind it stay in the journal.
 
-        A record whose certificate is not usable does not stay: HTTP.SYS will never take it again.
+        What is lost for ever does not stay.
         """
         key = self._machine.registry.key(JOURNAL)
         stuck: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
+        unsaid: dict[str, Any] | None = None
         for value in sorted(key.values.values(), reverse=True) if key else []:
             inverse: dict[str, Any] = {"kind": "unreadable"}
             try:
@@ -161,10 +161,14 @@ class Backend:
                     self._changes.perform(inverse)
                 self.result["undone"].append({"index": int(value.name), "kind": inverse["kind"]})
             except WindowsError as error:
-                dead = inverse["kind"] == "set_ssl_record" and error.code == UNUSABLE
+                dead = self._changes.lost(inverse, error.code)
                 (lost if dead else stuck).append({"index": int(value.name), "kind": inverse["kind"], "error": error.fact()})
+                unsaid = inverse if dead and inverse["kind"] == "set_remote_access" else unsaid
             if not stuck:
                 self._machine.registry.delete(JOURNAL, value.name)
+        # RRAS may say what it said before when the values that it goes by are back.
+        if unsaid is not None and not self._changes.would_alter(unsaid):
+            lost = [entry for entry in lost if entry["kind"] != "set_remote_access"]
         if not stuck:
             self._clear_journal()
         self.result["not_undone"] = [*stuck, *lost]

@@ -14,7 +14,7 @@ from lab.sim.clock import POLL_SECONDS
 from lab.sim.conditions import find_service, find_value, holds
 from lab.sim.errors import ACCESS_DENIED, SERVICE_TIMEOUT, WindowsError
 from lab.sim.facts import Options
-from lab.sim.http_sys import HttpConfiguration
+from lab.sim.http_sys import UNUSABLE, HttpConfiguration
 from lab.sim.machine import Machine
 from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
 from lab.sim.registry import KINDS, Data
@@ -58,7 +58,7 @@ class Changes:
             now = [self._service_state(item["name"]) for item in change["states"]]
             return now != [str(item["state"]).lower() for item in change["states"]]
         if kind == "set_remote_access":
-            return self._chosen() != str(change["thumbprint"]).lower()
+            return (self._chosen() or "") != str(change["thumbprint"]).lower()
         if kind in ("await", "hold"):
             return False
         raise WindowsError(None, None, f"There is no change of the kind '{kind or ''}'.")
@@ -85,10 +85,16 @@ class Changes:
             states = [{"name": name, "state": "stopped" if state in ("stopped", "stoppending") else "running"} for name, state in found]
             return {"kind": "services", "states": states[::-1], "timeout": change.get("timeout")}
         if kind == "set_remote_access":
-            return self._former_certificate(change)
+            return {"kind": "set_remote_access", "thumbprint": (self._chosen() or "").upper()}
         if kind == "hold":
             return self.inverse(change["of"])
         return None
+
+    def lost(self, inverse: Change, code: int | None) -> bool:
+        """Whether this inverse can never be carried out."""
+        if inverse["kind"] == "set_ssl_record":
+            return code == UNUSABLE
+        return inverse["kind"] == "set_remote_access" and self._machine.stores.certificate("MY", str(inverse["thumbprint"])) is None
 
     def perform(self, change: Change) -> dict[str, Any] | None:
         """Do it; the detail."""
@@ -203,16 +209,12 @@ class Changes:
             return None
         return found.thumbprint if found else None
 
-    def _former_certificate(self, change: Change) -> dict[str, Any] | None:
-        """The change back to the certificate that RRAS has now, where it has one that could be set again."""
-        former = self._chosen()
-        if former is None or former == str(change["thumbprint"]).lower() or not self._machine.stores.certificate("MY", former):
-            return None
-        return {"kind": "set_remote_access", "thumbprint": former.upper()}
 
     def _set_remote_access(self, change: Change) -> None:
         if not self._machine.remote_access_cmdlets:
             raise WindowsError(None, None, NO_CMDLET)
+        if not change["thumbprint"]:
+            raise WindowsError(None, None, "RRAS had no certificate before, and cannot be told so.")
         self._machine.remote_access.set_certificate(str(change["thumbprint"]))
         read = self._chosen()
         if read is not None and read != str(change["thumbprint"]).lower():

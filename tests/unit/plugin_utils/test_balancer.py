@@ -161,7 +161,7 @@ def test_no_certificate_is_refused_with_every_reason():
         require_one_certificate(Balancer("vpn.example.com", {}, {"a:443": "Nothing listens there.", "b:443": "It took too long."}))
     assert str(caught.value) == (
         "The load balancer vpn.example.com shows the controller no certificate (a:443: Nothing listens there.; b:443: It took too long); "
-        "see why, or give its hash as sha256."
+        "see why, or give sha256 in its place."
     )
 
 

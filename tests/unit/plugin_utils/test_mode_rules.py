@@ -467,7 +467,7 @@ def test_records_that_share_the_certificate_are_to_follow():
         pytest.param(record(SNI, NEW.thumbprint), "clients that dial vpn.example.com, who cannot log in then", id="host name"),
         pytest.param(record(CCS, ""), "clients of any name that has a certificate there, who cannot log in then", id="central store"),
         pytest.param(record(SNI, NEW.thumbprint, app_id=IIS_APP_ID), "let IIS remove it, or give it the pair's certificate", id="owner"),
-        pytest.param(record(SNI, OLD.thumbprint, app_id=IIS_APP_ID), "rotate with shared_records, or IIS keeps the old one", id="the same certificate"),
+        pytest.param(record(SNI, OLD.thumbprint, app_id=IIS_APP_ID), "rotate with shared_records, or it keeps the old one", id="the same certificate"),
     ],
 )
 def test_a_record_that_goes_before_the_pair_is_explained(hiding, words):

@@ -210,7 +210,7 @@ TOLD = administered(healthy())
 def test_rras_is_told_to_take_the_old_certificate_again():
     plan = back(moved(TOLD), TOLD)
     assert [type(change).__name__ for change in plan.changes] == [
-        "SetServices", *["Hold"] * 6, "SetRemoteAccess", "SetRecord", "SetRecord", *["SetValue"] * 5, "DeleteValue", "SetServices", "Await"
+        *["Hold"] * 10, "SetRemoteAccess", "Forgotten", "SetRecord", "SetRecord", *["SetValue"] * 5, "DeleteValue", "SetServices", "Await"
     ]  # fmt: skip
     assert [change.thumbprint for change in plan.changes if isinstance(change, SetRemoteAccess)] == [OLD.thumbprint]
 

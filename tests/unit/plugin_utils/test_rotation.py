@@ -443,12 +443,10 @@ def test_nothing_comes_with_it(state, wanted):
     assert told(state, wanted) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a plan that does not call Set-RemoteAccess counts as one of the direct writer")
 def test_starting_the_services_is_no_way_past_rras():
     assert told(with_rras_stopped(viewed()), Wanted(OLD.certificate)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="RRAS is warned of although it has the same certificate")
 def test_past_rras_nothing_is_left_where_rras_has_the_certificate():
     assert told(viewed(certificate=NEW.certificate), PAST_RRAS) == []
 
@@ -518,6 +516,7 @@ def outcome(state, wanted):
         (Wanted(NEW.certificate, mode="offload"), "offload", NEW.thumbprint),
         (Wanted(None, NEW.sha256, mode="offload"), "offload", None),
     ],
+    ids=["automatic", "administrator", "offload by a certificate", "offload by a hash"],
 )
 def test_a_result_says_in_which_mode_it_ends(wanted, mode, thumbprint):
     shown = outcome(healthy(), wanted)
