@@ -269,7 +269,9 @@ def _put_right(state: HostState, wanted: Wanted) -> list[Change]:
     """What Set-RemoteAccess may have left or lost: every record of the pair whole, and the value that tells the mode."""
     records: list[Change] = [SetRecord(record) for record in wanted_records(state, wanted)]
     none = [DeleteRecord(endpoint) for endpoint in pair(state.port) if endpoint not in state.wildcards]
-    values = [SetValue(SSTP_KEY, USE_HTTPS_VALUE, "dword", 1)] if state.parameter(USE_HTTPS_VALUE) is not None else []
+    # Out of offload it is among the values of the mode.
+    https = state.mode != OFFLOAD and state.parameter(USE_HTTPS_VALUE) is not None
+    values = [SetValue(SSTP_KEY, USE_HTTPS_VALUE, "dword", 1)] if https else []
     return [*records, *none, *values, SetValue(SSTP_KEY, BY_ADMIN_VALUE, "dword", 1)]
 
 
