@@ -91,9 +91,11 @@ def mode_changes(state: HostState, target: str, listener_port: int | None) -> li
 def _with_port(state: HostState, parameters: Values, config: Values, port: int, target: str) -> tuple[Values, Values]:
     """The values with the port that is asked for in place of any other; nothing is written where the default of the mode will do."""
     others = {name: value for name, value in parameters.items() if name != LISTENER_PORT_VALUE}
-    moves = state.port_in(target) != port
-    kept = config if not moves and LISTENER_PORT_VALUE not in config and is_in_step(state, LISTENER_PORT_VALUE, dword(port)) else None
-    return {**others, **_port_value(state, port, target)}, {**config, LISTENER_PORT_VALUE: dword(port)} if kept is None else kept
+    asked = {**others, **_port_value(state, port, target)}
+    stays = state.port_in(target) == port and is_in_step(state, LISTENER_PORT_VALUE, dword(port))
+    if stays and LISTENER_PORT_VALUE not in config:
+        return asked, config
+    return asked, {**config, LISTENER_PORT_VALUE: dword(port)}
 
 
 def is_in_step(state: HostState, name: str, wanted: RegistryValue) -> bool:
