@@ -72,7 +72,8 @@ DEVIATIONS = (
 def recorded(scenario: Scenario, issued: dict[str, Issued], authority: Authority, port: int) -> list[dict[str, Any]]:
     """The calls to compare: observe with everything, then what the product would apply.
 
-    An import comes before all else and tells everything, too: then the look before it is left out, as each call takes Wine seconds.
+    An import of what the host has not got comes before all else, and tells all the rest as it was: then the look before it is left out, as each call
+    takes Wine seconds.
     """
     calls: list[dict[str, Any]] = []
     with SimHost("vpn01", **{**scenario.host_options("sim"), "port": port}) as host:
@@ -90,11 +91,12 @@ def recorded(scenario: Scenario, issued: dict[str, Issued], authority: Authority
         "facets": list(ALL_FACETS), "events_since": SINCE,
     }  # fmt: skip
     changing = [{**_changing(call), **scope} for call in calls if call["operation"] == "apply"]
-    return changing if changing and _imports(changing[0]) else [{"operation": "observe", **scope}, *changing]
+    brings = bool(changing) and any(not change["replace"] for change in _imports(changing[0]))
+    return changing if brings else [{"operation": "observe", **scope}, *changing]
 
 
-def _imports(options: Mapping[str, Any]) -> bool:
-    return any(change["kind"] == "import_pfx" for change in options.get("changes", ()))
+def _imports(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [change for change in options.get("changes", ()) if change["kind"] == "import_pfx"]
 
 
 def _changing(call: dict[str, Any]) -> dict[str, Any]:
