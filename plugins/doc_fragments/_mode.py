@@ -20,8 +20,9 @@ options:
       - V(offload) is for a server behind a device that ends TLS, such as a load balancer. UseHttps becomes 0, isHashConfiguredByAdmin 1,
         SHA256CertificateHash the hash of the certificate that clients are shown at that device, and SHA1CertificateHash is removed. Where
         SstpSvc has the subkey ConfigStore, UseHttps becomes 0 there too. HTTP.SYS records are left as they are.
-      - In offload the hash is told by O(balancer), O(sha256), O(certificate), O(pfx), or the O(thumbprint) of a certificate in MY of LocalMachine
-        on the target. One of them is enough, and all that are given must agree. A certificate that is known by more than its hash must be valid and
+      - In offload the hash is told by O(balancer) or O(sha256), or, together with O(mode=offload) only, by O(certificate), O(pfx), or the
+        O(thumbprint) of a certificate in MY of LocalMachine on the target, as the device in front need not have the certificate that a fleet is
+        rotated to. One of them is enough, and all that are given must agree. A certificate that is known by more than its hash must be valid and
         meant for servers.
       - What UseHttps, isHashConfiguredByAdmin, ListenerPort and ConfigStore were before offload is noted on the target, in
         C(HKLM\SOFTWARE\rras.sstp\BeforeOffload). V(automatic) or V(administrator) on a server in offload puts it back, but for

@@ -20,6 +20,11 @@ from .windows import Backend, Scope
 from .x509 import Certificate
 
 _BALANCER_SECONDS = 10.0
+# A certificate that a whole fleet is rotated to need not be on the device in front of this server yet.
+_UNSAID = (
+    "TLS is ended in front of this server (offload mode), and it needs the hash of the certificate that is served there: give the balancer, so that the "
+    "controller reads it, or its SHA-256 hash (sha256); or the certificate together with mode: offload, if that is what the balancer serves."
+)
 
 MODE_SPEC: dict[str, Any] = {
     "mode": {"type": "str", "choices": list(MODES), "default": AS_FOUND},
@@ -81,6 +86,8 @@ def look_for(args: Mapping[str, Any], state: HostState) -> Balancer | None:
 def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balancer: Balancer | None, limits: Limits, service_state: str = "running") -> Wanted:
     """Raises SstpError where the options do not name what that mode needs."""
     if target_mode(state, args["mode"]) == OFFLOAD:
+        if args["mode"] == AS_FOUND and source.sha256 is None and balancer is None:
+            raise SstpError(_UNSAID)
         certificate, sha256 = _offload_certificate(state, source, balancer)
     else:
         certificate, sha256 = _certificate(state, source, target_mode(state, args["mode"])), ""
@@ -124,10 +131,7 @@ def _offload_certificate(state: HostState, source: Source, balancer: Balancer | 
             "for offload mode give the balancer, its certificate (certificate), or the hash (sha256) alone."
         )
     if not hashes:
-        raise SstpError(
-            "TLS is ended in front of this server (offload mode): give the balancer, so that the controller reads its certificate there, "
-            "or that certificate (certificate), or its SHA-256 hash (sha256)."
-        )
+        raise SstpError(_UNSAID)
     if len(set(hashes.values())) > 1:
         differing = " and ".join(f"{value} of {name}" for name, value in hashes.items())
         raise SstpError(f"What is given for offload mode does not agree: the SHA-256 is {differing}; give what the balancer serves.")

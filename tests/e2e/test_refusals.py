@@ -79,12 +79,9 @@ def test_record_of_iis_without_take_over(site: Site) -> None:
     assert {(record["hash"].upper(), record["app_id"]) for record in records} == {(site.new.thumbprint.upper(), IIS)}
 
 
-@pytest.mark.parametrize(("name", "value", "words"), [("isHashConfiguredByAdmin", 1, "RRAS console"), ("UseHttps", 0, "load balancer")])
-def test_modes_that_are_not_built_yet(site: Site, name: str, value: int, words: str) -> None:
-    site.host.agent.set_value(SSTPSVC, name, value)
-    message = refused(site)
-    assert words in message
-    assert "not built yet" in message
+def test_a_certificate_that_the_balancer_may_not_have_yet(site: Site) -> None:
+    site.host.agent.set_value(SSTPSVC, "UseHttps", 0)
+    assert "give the balancer, so that the controller reads it" in refused(site)
 
 
 def test_neither_pfx_nor_thumbprint(site: Site) -> None:

@@ -218,13 +218,19 @@ def test_a_server_that_is_to_end_tls_itself_needs_a_certificate():
     ],
 )
 def test_a_hash_is_wanted_however_it_is_told(source, balancer, certificate):
-    wanted = want(ABROAD, source, balancer)
+    wanted = want(ABROAD, source, balancer, mode="offload")
     assert (wanted.hash, wanted.certificate) == (NEW.sha256, certificate)
 
 
 def test_a_hash_may_be_told_by_a_certificate_of_the_store():
     state = with_certificates(offloading(healthy()), stored(NEW, key=good_key(NEW)))
-    assert want(state, Source(NEW.thumbprint)).certificate == NEW.certificate
+    assert want(state, Source(NEW.thumbprint), mode="offload").certificate == NEW.certificate
+
+
+@pytest.mark.parametrize("source", [Source(NEW.thumbprint, NEW.certificate), Source(NEW.thumbprint), Source()])
+def test_a_certificate_alone_is_not_taken_for_what_the_balancer_serves(source):
+    """A fleet may be rotated to it while the device in front of this server still has the old one."""
+    assert refusal(offloading(healthy()), source) == module._UNSAID
 
 
 def test_a_hash_is_wanted_on_the_way_into_offload_too():
@@ -250,24 +256,22 @@ def test_a_hash_is_wanted_on_the_way_into_offload_too():
     ],
 )
 def test_what_does_not_agree_is_refused_and_named(source, balancer, differing):
-    assert refusal(ABROAD, source, balancer) == (
+    assert refusal(ABROAD, source, balancer, mode="offload") == (
         f"What is given for offload mode does not agree: the SHA-256 is {differing}; give what the balancer serves."
     )
 
 
 @pytest.mark.parametrize(("source", "balancer"), [(Source(OTHER.thumbprint), None), (Source(OTHER.thumbprint), shown(NEW))])
 def test_a_thumbprint_of_which_nobody_knows_the_hash_is_refused(source, balancer):
-    assert refusal(ABROAD, source, balancer) == (
+    assert refusal(ABROAD, source, balancer, mode="offload") == (
         f"The certificate {OTHER.thumbprint} is neither in LocalMachine\\MY on this host nor what the balancer shows, so nobody knows its SHA-256 hash; "
         "for offload mode give the balancer, its certificate (certificate), or the hash (sha256) alone."
     )
 
 
 def test_nothing_at_all_is_refused():
-    assert refusal(ABROAD) == (
-        "TLS is ended in front of this server (offload mode): give the balancer, so that the controller reads its certificate there, "
-        "or that certificate (certificate), or its SHA-256 hash (sha256)."
-    )
+    assert refusal(ABROAD, mode="offload") == module._UNSAID
+    assert "give the balancer, so that the controller reads it, or its SHA-256 hash (sha256)" in module._UNSAID
 
 
 @pytest.mark.parametrize(
