@@ -16,10 +16,15 @@ for place in (Path(__file__).resolve().parents[1], Path(__file__).parent):
     if str(place) not in sys.path:
         sys.path.insert(0, str(place))
 
+from lab.sim.host import SimHost  # noqa: E402
 from lab.wine import WineLab  # noqa: E402
 from needs_wine import prepared_lab  # noqa: E402
 from running import Controller  # noqa: E402
 from servers import REPOSITORY, Site, serve  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "simulated: a simulated host is enough for this test")
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +50,10 @@ def controller(tmp_path: Path, collections: Path) -> Controller:
 
 
 @pytest.fixture
-def bare(wine_lab: WineLab, controller: Controller) -> Iterator[Site]:
-    with serve(wine_lab, controller) as site:
+def bare(request: pytest.FixtureRequest, controller: Controller) -> Iterator[Site]:
+    """Under Wine, unless the test is marked as one that a simulated host is enough for."""
+    simulated = request.node.get_closest_marker("simulated")
+    with serve(SimHost("vpn01") if simulated else request.getfixturevalue("wine_lab").host("vpn01"), controller) as site:
         yield site
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Windows server under Wine behind WinRM, with a controller: what every end-to-end test starts from."""
+"""A Windows server behind WinRM, with a controller: what every end-to-end test starts from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.inventory import new_login, write_inventory
 from lab.pki import Authority, Issued
-from lab.wine import WineHost, WineLab
+from lab.server import Server
 from lab.winrm import WinRMServer
 from running import Controller
 
@@ -25,7 +25,7 @@ PASSWORD = "443"
 class Site:
     """One server with a working SSTP service on the certificate old, and a controller that holds new.pfx."""
 
-    host: WineHost
+    host: Any
     winrm: WinRMServer
     controller: Controller
     authority: Authority
@@ -48,9 +48,9 @@ class Site:
 
 
 @contextmanager
-def serve(lab: WineLab, controller: Controller, **kind: Any) -> Iterator[Site]:
+def serve(fresh: Server, controller: Controller) -> Iterator[Site]:
     """A server with SSTP installed and nothing else: no certificate, no records, services stopped."""
-    with lab.host("vpn01", **kind) as host, WinRMServer(controller.folder / "winrm.log") as winrm:
+    with fresh as host, WinRMServer(controller.folder / "winrm.log") as winrm:
         authority = Authority()
         old, new = (authority.issue(["vpn01.example.com"]) for _ in range(2))
         login = new_login("vpn01")

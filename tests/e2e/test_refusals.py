@@ -15,6 +15,10 @@ IIS = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 
 
+# It is the controller that refuses: what a simulated host answers is held to the real back-end by the test of parity.
+pytestmark = pytest.mark.simulated
+
+
 def refused(site: Site, **variables: object) -> str:
     """Rotate, which must fail with one message and change nothing; the message."""
     before = site.host.digest()

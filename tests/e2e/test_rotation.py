@@ -101,7 +101,7 @@ def test_the_old_certificate_stays_for_its_grace_and_goes_after_it(site: Site) -
 
 
 def test_a_host_without_httpupdate_is_rotated_by_delete_and_set(wine_lab: WineLab, controller: Controller) -> None:
-    with serve(wine_lab, controller, http_update=False) as site:
+    with serve(wine_lab.host("vpn01", http_update=False), controller) as site:
         site.host.install(site.old, **UNCOMMON)
         before = without_hash(site)
         done = site.controller.playbook("rras.sstp.rotate", variables=site.rotation()).succeeded()

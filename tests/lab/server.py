@@ -100,6 +100,8 @@ class Server(ABC):
         """SHA-256 of what a change of the host shows in: equal digests, equal hosts."""
         state = self.state()
         shown: dict[str, Any] = {name: state[name] for name in DIGESTED}
+        # A store that is empty is as good as none, and looking into it may make it.
+        shown["certificates"] = {name: content for name, content in state["certificates"].items() if content}
         shown["services"] = {name: [item["state"], item["starts"]] for name, item in state["services"].items()}
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
