@@ -98,14 +98,14 @@ def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, r
     thumbprint = wanted.thumbprint if wanted else source.thumbprint
     stored = state.certificate(thumbprint) if thumbprint else None
     plan = plan_rotation(state, wanted) if wanted else Plan()
-    offload = target_mode(state, args["mode"]) == OFFLOAD
+    target = target_mode(state, args["mode"])
     at_hand = args["pfx"] is not None
     return {
         "thumbprint": thumbprint,
         "sha256": wanted.hash if wanted else source.sha256,
-        "mode": target_mode(state, args["mode"]),
+        "mode": target,
         # In offload mode the server has no use for the certificate itself.
-        "staged": offload or (stored is not None and stored.key is not None and stored.key.usable is True),
+        "staged": target == OFFLOAD or (stored is not None and stored.key is not None and stored.key.usable is True),
         "certificate": certificate_result(wanted.certificate) if wanted and wanted.certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
         "advice": advice(state, wanted, plan) if wanted else [],

@@ -245,6 +245,11 @@ class Plan:
     def __bool__(self) -> bool:
         return bool(self.changes)
 
+    @property
+    def tells_rras(self) -> bool:
+        """Does it call Set-RemoteAccess, which reaches the other nodes of a cluster too?"""
+        return any(isinstance(change, SetRemoteAccess) for change in self.changes)
+
     def describe(self) -> list[str]:
         """In words; what is only kept in mind is no step of its own for people."""
         return [change.describe() for change in self.changes if not isinstance(change, Hold)]

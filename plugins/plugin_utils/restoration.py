@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, service_is
+from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, service_is
 from .errors import SstpError
 from .inputs import pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, value_changes
@@ -101,8 +101,7 @@ def _tell(state: HostState, snapshot: Snapshot, limits: Limits) -> list[Change]:
 def advice(state: HostState, snapshot: Snapshot, plan: Plan) -> list[str]:
     """What comes with putting it back, a sentence each."""
     view = state.remote_access
-    told = any(isinstance(change, SetRemoteAccess) for change in plan.changes)
-    if not plan or told or snapshot.remote_access is None or (view and view.certificate and view.certificate.thumbprint == snapshot.remote_access):
+    if not plan or plan.tells_rras or snapshot.remote_access is None or (view and view.certificate and view.certificate.thumbprint == snapshot.remote_access):
         return node_advice(state, plan)
     return [
         f"RRAS had the certificate {snapshot.remote_access}, and could not be told so (it does not answer, or the certificate is not in LocalMachine\\MY): "

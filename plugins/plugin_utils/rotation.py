@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetRemoteAccess, SetServices, SetValue, record_to_wire
+from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
 from .errors import SstpError
 from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable
 from .inputs import pair
@@ -44,7 +44,7 @@ def refuse(state: HostState, wanted: Wanted, plan: Plan, *, take_over: bool, sta
         require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
     records = (change.record for change in plan.changes if isinstance(change, SetRecord))
     require_ownership(state, [record.endpoint for record in records if record != state.record(record.endpoint)], take_over)
-    if any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+    if plan.tells_rras:
         require_remote_access(state, certificate)
 
 
@@ -87,7 +87,7 @@ def advice(state: HostState, wanted: Wanted, plan: Plan) -> list[str]:
 
 def node_advice(state: HostState, plan: Plan) -> list[str]:
     """What Set-RemoteAccess means for the other nodes of a cluster, a sentence each; nothing where the plan does not call it."""
-    if not any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+    if not plan.tells_rras:
         return []
     down = [node for node in _other_nodes(state) if node.status not in NODE_IS_UP]
     sentences = [f"The node {node.name} is {node.status}: Set-RemoteAccess does not reach it; rotate again when it is up." for node in down]
@@ -105,7 +105,7 @@ def _other_nodes(state: HostState) -> tuple[Node, ...]:
 
 def reached_nodes(state: HostState, plan: Plan) -> list[str]:
     """The other nodes of the cluster that Set-RemoteAccess changes with this one."""
-    if not any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+    if not plan.tells_rras:
         return []
     return [node.name for node in _other_nodes(state) if node.status in NODE_IS_UP]
 
@@ -136,7 +136,7 @@ def predict(state: HostState, plan: Plan, wanted: Wanted) -> HostState:
     if wanted.certificate and any(isinstance(change, DeleteValue) and change.name == SHA256_VALUE for change in plan.changes):
         values[SSTP_KEY] = _derived(state, values[SSTP_KEY], wanted.certificate)
     view = state.remote_access
-    if view is not None and any(isinstance(change, SetRemoteAccess) for change in plan.changes):
+    if view is not None and plan.tells_rras:
         view = replace(view, certificate=wanted.certificate)
     return replace(
         state,

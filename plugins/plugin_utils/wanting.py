@@ -85,12 +85,13 @@ def look_for(args: Mapping[str, Any], state: HostState) -> Balancer | None:
 
 def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balancer: Balancer | None, limits: Limits, service_state: str = "running") -> Wanted:
     """Raises SstpError where the options do not name what that mode needs."""
-    if target_mode(state, args["mode"]) == OFFLOAD:
+    target = target_mode(state, args["mode"])
+    if target == OFFLOAD:
         if args["mode"] == AS_FOUND and source.sha256 is None and balancer is None:
             raise SstpError(_UNSAID)
         certificate, sha256 = _offload_certificate(state, source, balancer)
     else:
-        certificate, sha256 = _certificate(state, source, target_mode(state, args["mode"])), ""
+        certificate, sha256 = _certificate(state, source, target), ""
     return Wanted(
         certificate=certificate,
         sha256=sha256,

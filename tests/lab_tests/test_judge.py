@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 import pytest
 from lab import judge
-from lab.agent import SSTPSVC
+from lab.agent import NETWORK, SSTPSVC
 from lab.pki import Authority
 from lab.sim.host import SimHost
-from lab.sim.registry import NETWORK
 from lab.sstp_server.host_state import login_refused
 
 AUTHORITY = Authority()

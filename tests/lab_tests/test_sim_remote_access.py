@@ -14,10 +14,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from lab import pki
-from lab.agent import SSTP_APP_ID, SSTPSVC, Record, WinError
+from lab.agent import NETWORK, REMOTE_ACCESS, SSTP_APP_ID, SSTPSVC, Record, WinError
 from lab.sim.errors import Killed
 from lab.sim.host import SimHost
-from lab.sim.registry import NETWORK, REMOTE_ACCESS
 
 AUTHORITY = pki.Authority()
 OLD, NEW, OTHER = (AUTHORITY.issue(["vpn.example.com"]) for _ in range(3))

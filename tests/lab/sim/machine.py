@@ -12,12 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lab.agent import NETWORK
 from lab.sim.adapters import adapters
 from lab.sim.clock import Clock
 from lab.sim.errors import WindowsError
 from lab.sim.faults import Faults
 from lab.sim.http_sys import HttpSys
-from lab.sim.registry import HTTP, NETWORK, PRODUCT, SSTPSVC, VERSION, Key, Registry
+from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Key, Registry
 from lab.sim.remote_access import RemoteAccess
 from lab.sim.services import DISABLED, GRAPH, START_TYPES, Service, ServiceManager
 from lab.sim.sstp import SstpService
@@ -152,7 +153,7 @@ class Machine:
         return entry if entry and self.stores.matches(entry) else None
 
     def dump(self) -> dict[str, Any]:
-        """The raw state, in the shape that WineHost.state tells, without the port; ipv6 is told by simulated hosts alone."""
+        """The raw state, in the shape that WineHost.state tells, without the port."""
         return {
             "http": [dataclasses.asdict(record) for record in self.http.records()],
             "sstpsvc": _dump_key(self.registry.key(SSTPSVC)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
-ALL_FACETS = ("events", "host", "http", "product", "remote_access", "served", "services", "sstp", "stores")
+ALL_FACETS = tuple(sorted((*FACETS, "events", "remote_access")))
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 TRUE = ("y", "yes", "on", "1", "true", "t", "1.0")
 FALSE = ("n", "no", "off", "0", "false", "f", "0.0")

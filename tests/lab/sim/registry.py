@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lab.agent import LAB
-
 Data = int | str | bytes | list[str]
 
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
@@ -17,9 +15,6 @@ HTTP = r"SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
 SERVICES = r"SYSTEM\CurrentControlSet\Services"
 VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 PRODUCT = r"SOFTWARE\rras.sstp"
-# Configuration of the lab, as on a Wine host: of its network, and of what RRAS says.
-NETWORK = LAB + r"\Network"
-REMOTE_ACCESS = LAB + r"\RemoteAccess"
 
 # .NET's names of the kinds, lower case -> those of the Windows headers.
 KINDS = {

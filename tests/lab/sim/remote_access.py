@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lab.agent import SSTP_APP_ID, Record
+from lab.agent import REMOTE_ACCESS, SSTP_APP_ID, Record
 from lab.sim.errors import ACCESS_DENIED, WindowsError
 from lab.sim.http_sys import HttpSys
-from lab.sim.registry import REMOTE_ACCESS, SSTPSVC, Registry
+from lab.sim.registry import SSTPSVC, Registry
 from lab.sim.sstp import SstpService
 from lab.sim.store import Certificate, Entry, Stores, certificate_of
 
