@@ -42,7 +42,8 @@ class ActionModule(SstpAction):
         require_sstp(state)
         if args["state"] == "absent" and "sha256" in wanted and before["sha256"] is not None:
             require_derived_hash(state)
-        changes = [change for name, value in wanted.items() if (change := _change(state, name, value))]
+        # SHA-256 last: where that is absent a service that is started meanwhile derives both.
+        changes = [change for name in ("sha1", "sha256") if name in wanted and (change := _change(state, name, wanted[name]))]
         after = {**before, **wanted}
         if changes and not self.check_mode:
             after = _hashes(backend.apply(scope, state, changes).state)

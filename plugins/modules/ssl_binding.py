@@ -205,6 +205,12 @@ undone:
   returned: failure of a change on the target
   type: list
   elements: dict
+reboot_required:
+  description:
+    - Whether a service still hangs between two states. Nothing but a restart of the target may help then, which is left to you.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
 not_undone:
   description: The changes that could not be undone, each with the error.
   returned: failure of a change on the target

@@ -52,6 +52,9 @@ $HTTP_KEY = 'SYSTEM\CurrentControlSet\Services\HTTP\Parameters'
 $PRODUCT_KEY = 'SOFTWARE\rras.sstp'
 $JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
 $JOURNAL_OWNER = 'Transaction'
+# A volatile key: it is not there any more when the host has been started anew.
+$JOURNAL_BOOT = 'Boot'
+$RECOVERY_SECONDS = 120
 $TRANSACTIONS_KEY = 'SOFTWARE\rras.sstp\Transactions'
 $TRANSACTION_LIMIT = 4
 # A longer value is reported by its length alone: nothing that is read here is near it.
@@ -602,6 +605,12 @@ function Test-Certificate {
     $null -ne $found
 }
 
+function Test-CertificateKey {
+    param ($Change)
+    $hash = ConvertFrom-Hex $Change['thumbprint']
+    (Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.TryAcquire($hash) }) -eq 0
+}
+
 function Get-ServiceState {
     param ([string]$Name)
     $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $Name
@@ -626,6 +635,7 @@ function Test-Change {
         'delete_registry_value' { $null -ne (Find-RegistryValue -Path $Change['path'] -Name $Change['name']) }
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
         'delete_certificate' { Test-Certificate $Change }
+        'bring_back_certificate' { -not (Test-Certificate $Change) -or ($Change['usable'] -and -not (Test-CertificateKey $Change)) }
         'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
         'set_remote_access' { [string](Get-RemoteAccessThumbprint) -ne $Change['thumbprint'] }
         { $_ -in 'await', 'hold' } { $false }
@@ -652,6 +662,9 @@ function Get-Inverse {
             if (Test-Certificate $Change) { return }
             return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
         }
+        'delete_certificate' {
+            return @{ kind = 'bring_back_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; usable = (Test-CertificateKey $Change) }
+        }
         'set_remote_access' {
             return @{ kind = 'set_remote_access'; thumbprint = [string](Get-RemoteAccessThumbprint) }
         }
@@ -662,7 +675,9 @@ function Get-Inverse {
                     @{ name = $wanted['name']; state = $(if ($found -in 'stopped', 'stoppending') { 'stopped' } else { 'running' }) }
                 })
             [array]::Reverse($states)
-            return @{ kind = 'services'; states = $states; timeout = $Change['timeout'] }
+            # One that was dead below another that ran takes that with it when it is stopped.
+            $states = @($states | Where-Object { $_.state -eq 'stopped' }) + @($states | Where-Object { $_.state -eq 'running' })
+            return @{ kind = 'services'; states = $states; timeout = $Change['timeout']; each = $true }
         }
     }
 }
@@ -742,10 +757,14 @@ function Set-ServiceState {
 
 function Invoke-Service {
     param ($Change)
+    $first = $null
     foreach ($wanted in $Change['states']) {
         $controller = New-Object -TypeName System.ServiceProcess.ServiceController -ArgumentList $wanted['name']
-        try { Set-ServiceState $controller $wanted['state'] ([TimeSpan]::FromSeconds($Change['timeout'])) } finally { $controller.Dispose() }
+        try { Set-ServiceState $controller $wanted['state'] ([TimeSpan]::FromSeconds($Change['timeout'])) }
+        catch { if (-not (Get-Field $Change 'each' $false)) { throw }; if ($null -eq $first) { $first = $_ } }
+        finally { $controller.Dispose() }
     }
+    if ($null -ne $first) { throw $first }
 }
 
 function Test-Condition {
@@ -804,6 +823,7 @@ function Invoke-Change {
             Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Delete((ConvertFrom-Hex $Change['thumbprint']), [bool]$Change['with_key']) }
             if (Test-Certificate $Change) { throw 'Windows deleted the certificate, but it is still in the store.' }
         }
+        'bring_back_certificate' { throw 'A certificate or private key that was deleted cannot be brought back.' }
         'set_remote_access' { Invoke-SetRemoteAccess $Change }
         'services' { Invoke-Service $Change }
         'await' { Invoke-Await $Change }
@@ -815,10 +835,19 @@ function Invoke-Change {
 function Write-Journal {
     param ([int]$Index, $Inverse)
     if ($null -eq $Inverse) { return }
-    if ($module.Params.transaction) { Set-RegistryValue -Path $JOURNAL_KEY -Name $JOURNAL_OWNER -Kind 'string' -Data $module.Params.transaction }
+    if ($null -eq (Get-RegistryKeyValue -Path $JOURNAL_KEY)) { New-Journal }
     Set-RegistryValue -Path $JOURNAL_KEY -Name ('{0:D4}' -f $Index) -Kind 'string' -Data (ConvertTo-Json -InputObject $Inverse -Compress -Depth 6)
     # Records and journal lie in different hives: without this, a reset could keep the change and lose its inverse.
     [void](Invoke-WithRegistryKey -Path $JOURNAL_KEY -Writable -Script { param ($key) $key.Flush() })
+}
+
+function New-Journal {
+    [void](Invoke-WithRegistryKey -Path $JOURNAL_KEY -Writable -Create -Script {
+            param ($key)
+            $check = [Microsoft.Win32.RegistryKeyPermissionCheck]::Default
+            $key.CreateSubKey($JOURNAL_BOOT, $check, [Microsoft.Win32.RegistryOptions]::Volatile).Dispose()
+            if ($module.Params.transaction) { $key.SetValue($JOURNAL_OWNER, $module.Params.transaction) }
+        })
 }
 
 function Clear-Journal {
@@ -843,18 +872,24 @@ function ConvertTo-Dictionary {
     $Value
 }
 
+function Read-Inverse {
+    param ([string]$Text)
+    try { ConvertTo-Dictionary (ConvertFrom-Json -InputObject $Text) } catch { @{ kind = 'unreadable' } }
+}
+
 # Can this inverse never be carried out? HTTP.SYS does not take a record again whose certificate was not usable even before, and RRAS no
-# certificate that is not in the store; that it had none cannot be said to it at all.
+# certificate that is not in the store; that it had none cannot be said to it at all. And what was deleted is gone with its key.
 function Test-Lost {
     param ($Inverse, $Code)
     switch ($Inverse['kind']) {
         'set_ssl_record' { $Code -eq $ERROR_NO_SUCH_LOGON_SESSION }
+        'bring_back_certificate' { $true }
         'set_remote_access' { -not (Test-Certificate @{ store = 'MY'; thumbprint = $Inverse['thumbprint'] }) }
         default { $false }
     }
 }
 
-# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and stays in the journal unless it is lost.
+# Runs the inverses of the journal, the last one first. What cannot be undone is reported, and keeps the journal there unless it is lost.
 function Invoke-Undo {
     $undone = New-Object -TypeName System.Collections.ArrayList
     $stuck = New-Object -TypeName System.Collections.ArrayList
@@ -864,6 +899,7 @@ function Invoke-Undo {
     $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Where-Object { $_ -ne $JOURNAL_OWNER } | Sort-Object -Descending) }
     foreach ($name in $names) {
         $inverse = @{ kind = 'unreadable' }
+        $kept = $false
         try {
             $inverse = ConvertTo-Dictionary (ConvertFrom-Json -InputObject $journal[$name].data)
             if (Test-Change $inverse) { [void](Invoke-Change $inverse) }
@@ -872,11 +908,13 @@ function Invoke-Undo {
         catch {
             $why = Get-ErrorFact $_
             $entry = @{ index = [int]$name; kind = $inverse['kind']; error = $why }
+            $kept = $true
             if (Test-Lost $inverse $why.code) { [void]$lost.Add($entry); if ($inverse['kind'] -eq 'set_remote_access') { $unsaid = $inverse } }
             else { [void]$stuck.Add($entry) }
         }
-        # Behind a stuck one everything stays in the journal: undoing again must go through the same states in the same order.
-        if ($stuck.Count -eq 0) { Remove-RegistryValue -Path $JOURNAL_KEY -Name $name }
+        # Behind a stuck one everything stays in the journal: undoing again must go through the same states in the same order. What is lost stays
+        # until the end, so that an undo that is itself interrupted does not forget to tell it.
+        if ($stuck.Count -eq 0 -and -not $kept) { Remove-RegistryValue -Path $JOURNAL_KEY -Name $name }
     }
     # RRAS may say what it said before when the values that it goes by are back.
     if ($null -ne $unsaid -and -not (Test-Change $unsaid)) { $lost = @($lost | Where-Object { $_.kind -ne 'set_remote_access' }) }
@@ -949,15 +987,41 @@ function Get-Transaction {
     if ($null -ne $kept) { @{ outcome = $kept.data[0]; answer = $kept.data[1] } }
 }
 
+# A host that was started anew in the middle of a change runs services that have read it half done: those that run are stopped while it is taken back.
+# Gives the names of those that the undo does not start again itself, and what went wrong.
+function Stop-RestartedService {
+    param ($Journal)
+    if ($null -ne (Get-RegistryKeyValue -Path "$JOURNAL_KEY\$JOURNAL_BOOT")) { return }
+    $inverses = @($Journal.Keys | Where-Object { $_ -ne $JOURNAL_OWNER } | ForEach-Object { Read-Inverse $Journal[$_].data })
+    $services = @($inverses | Where-Object { $_['kind'] -eq 'services' })
+    if ($services.Count -eq $inverses.Count -or @($inverses | Where-Object { $_['kind'] -eq 'unreadable' })) { return }
+    $known = @($services | ForEach-Object { $_['states'] } | ForEach-Object { $_['name'] })
+    $running = @(Get-ServiceFacet | Where-Object { $_.state -eq 'running' } | ForEach-Object { $_.name })
+    $again = @($running | Where-Object { $known -notcontains $_ })
+    [array]::Reverse($running)
+    @{ again = $again; errors = @(Invoke-ServiceAnyhow $running 'stopped') }
+}
+
+# What does not work is an entry of not_undone: no change of the journal is behind it.
+function Invoke-ServiceAnyhow {
+    param ([string[]]$Names, [string]$State)
+    $states = @($Names | ForEach-Object { @{ name = $_; state = $State } })
+    try { Invoke-Service @{ states = $states; timeout = $RECOVERY_SECONDS; each = $true } }
+    catch { @{ index = -1; kind = 'services'; error = Get-ErrorFact $_ } }
+}
+
 # Takes back what the journal holds, unless the change that it belongs to went through and was ended before it could clear it.
 function Invoke-Recovery {
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
     $owner = if ($null -ne $journal -and $journal.ContainsKey($JOURNAL_OWNER)) { Get-Transaction $journal[$JOURNAL_OWNER].data }
     if ($null -ne $owner -and $owner.outcome -eq 'applied') { Clear-Journal; $journal = $null }
+    $stopped = if ($null -ne $journal) { Stop-RestartedService $journal }
     $undo = Invoke-Undo
+    $errors = @()
+    if ($null -ne $stopped) { $errors = @($stopped.errors) + @(Invoke-ServiceAnyhow $stopped.again 'running') }
     $module.Result.undone = $undo.undone
-    $module.Result.not_undone = $undo.not_undone
-    $module.Result.changed = [bool]$undo.undone.Count
+    $module.Result.not_undone = @($undo.not_undone) + $errors
+    $module.Result.changed = $undo.undone.Count -gt 0 -or $null -ne $stopped
     $asked = Get-Transaction $module.Params.transaction
     if ($null -ne $asked) { $module.Result.answer = $asked.answer }
     if ($undo.again) { $module.Result.outcome = 'failed' }

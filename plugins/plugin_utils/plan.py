@@ -197,7 +197,8 @@ def plan_rotation(state: HostState, wanted: Wanted) -> Plan:
             changes = [*set_remote_access(state, wanted.thumbprint, wanted.limits), *values, *_put_right(state, wanted)]
         else:
             by_admin = value_changes(state, SSTP_KEY, {BY_ADMIN_VALUE: dword(1)}) if target == ADMINISTRATOR else []
-            changes = [*stop_services(state, wanted.limits), *values, *(SetRecord(record) for record in records), *by_admin]
+            cleared = _clear_hashes() if target == AUTOMATIC and run_after else []
+            changes = [*stop_services(state, wanted.limits), *cleared, *values, *(SetRecord(record) for record in records), *by_admin]
         if target == AUTOMATIC and run_after:
             changes += _derive_hashes(state, wanted, len(changes))
         else:
@@ -224,8 +225,17 @@ def stop_services(state: HostState, limits: Limits) -> list[Change]:
     return [SetServices(names, "stopped", limits.service_timeout)] if names else []
 
 
+def _clear_hashes() -> list[Change]:
+    """Before anything else that the service reads, and SHA-256 last: where that is absent a service that is started derives both.
+
+    So a host that is started anew in the middle of a change has both in the journal. One that is absent is cleared as well: the journal then knows that
+    it was, and an undo takes away what the service derives.
+    """
+    return [DeleteValue(SSTP_KEY, name) for name in (SHA1_VALUE, SHA256_VALUE)]
+
+
 def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change]:
-    """Clear the hashes and start: the service derives them from the record. If it does not, they are written for it.
+    """Start: the service derives the hashes, which have been cleared, from the record. If it does not, they are written for it.
 
     A second restart is needed then, as it reads them only when it starts. offset: the number of changes before these.
     """
@@ -233,9 +243,7 @@ def _derive_hashes(state: HostState, wanted: Wanted, offset: int) -> list[Change
     names = to_start(state)
     running = tuple(service_is(name, "running") for name in needed(state))
     derived = value_is(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash)
-    # One that is absent as well: the journal then knows that it was, and an undo takes away what the service derives.
-    changes: list[Change] = [DeleteValue(SSTP_KEY, name) for name in (SHA256_VALUE, SHA1_VALUE)]
-    changes.append(SetServices(names, "running", limits.service_timeout))
+    changes: list[Change] = [SetServices(names, "running", limits.service_timeout)]
     changes.append(Await((*running, derived), limits.settle_timeout, required=False))
     written = (offset + len(changes),)
     changes.append(SetValue(SSTP_KEY, SHA256_VALUE, "binary", wanted.hash, only_if_absent=True))

@@ -79,7 +79,8 @@ def require_origin(state: HostState, snapshot: Snapshot) -> None:
 def plan_restoration(state: HostState, snapshot: Snapshot, limits: Limits) -> Plan:
     """The changes that put it back; none where all is as in the snapshot."""
     told = _tell(state, snapshot, limits)
-    changes = [*_records(state, snapshot, whole=bool(told)), *_registry(state, snapshot, whole=bool(told))]
+    # The values first: a host that is started anew in between has them in the journal, and derives no hash of a record that is taken back.
+    changes = [*_registry(state, snapshot, whole=bool(told)), *_records(state, snapshot, whole=bool(told))]
     if changes:
         start = _to_start(state, snapshot, stopped=True)
         changes = [*(told or stop_services(state, limits)), *changes, *_forget(state, snapshot)]

@@ -157,7 +157,7 @@ class Backend:
             raise SstpError(_LOCKED)
         if result["outcome"] != "recovered":
             facts = {**_evidence(result), "changed": bool(result["changed"])}
-            raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **facts)
+            raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.{_hung(result)}", **facts)
         self.mended = True
         return _state(result, challenge)
 
@@ -201,7 +201,8 @@ def _settled(result: dict[str, Any], what: str) -> dict[str, Any]:
         return result
     if result["outcome"] == "recovered" and not result["not_undone"]:
         raise SstpError(f"{what}. It had not been completed; all that was done of it was taken back, so the host is as it was. Run again.", **_evidence(result))
-    raise SstpError(f"{what}. It had not been completed, and what could not be taken back: {_list_stuck(result)}; run again.", **_evidence(result))
+    rest = f"what could not be taken back: {_list_stuck(result)}; run again"
+    raise SstpError(f"{what}. It had not been completed, and {rest}.{_hung(result)}", **_evidence(result))
 
 
 def _kept_answer(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,7 +288,18 @@ def _raise_unless_applied(result: Mapping[str, Any], changes: Sequence[Change]) 
     step = changes[int(failure["index"])].describe()
     stuck = _list_stuck(result)
     rest = f"what could not be undone: {stuck}" if stuck else "everything done before it was undone"
-    raise SstpError(f"Could not {step}: {explain(failure['error'])}; {rest}.", **_evidence(result))
+    raise SstpError(f"Could not {step}: {explain(failure['error'])}; {rest}.{_hung(result)}", **_evidence(result))
+
+
+def _hanging(result: Mapping[str, Any]) -> list[str]:
+    """The services that are between two states after all the time that they were given."""
+    return [f"{service['name']} ({service['state']})" for service in result["facts"].get("services", ()) if str(service["state"]).endswith("pending")]
+
+
+def _hung(result: Mapping[str, Any]) -> str:
+    """What to do about these, as a sentence that is put behind another; empty where there are none."""
+    hanging = _hanging(result)
+    return f" Still hanging: {', '.join(hanging)}; restart the host unless that ends by itself, then run again." if hanging else ""
 
 
 def _list_stuck(result: Mapping[str, Any]) -> str:
@@ -295,4 +307,5 @@ def _list_stuck(result: Mapping[str, Any]) -> str:
 
 
 def _evidence(result: Mapping[str, Any]) -> dict[str, object]:
-    return {"changed": bool(result["not_undone"]), **{name: result[name] for name in ("failure", "undone", "not_undone")}}
+    told = {name: result[name] for name in ("failure", "undone", "not_undone")}
+    return {"changed": bool(result["not_undone"]), **told, "reboot_required": bool(_hanging(result))}

@@ -20,9 +20,13 @@ if TESTS not in sys.path:
 import in_place  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import audit as audit_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.action import certificate as certificate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import registry_hash as hash_action  # noqa: E402, F401
+from ansible_collections.rras.sstp.plugins.action import restart as restart_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import restore as restore_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import rotate as rotate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import ssl_binding as binding_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError  # noqa: E402
+from ansible_collections.rras.sstp.plugins.plugin_utils.reconnection import Reconnection  # noqa: E402
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend  # noqa: E402
 from lab.pki import Issued  # noqa: E402
 from lab.scenario import Scenario  # noqa: E402
@@ -52,9 +56,10 @@ class Result:
 class Driver:
     """One controller in front of one host; call takes the options of windows_backend and gives its result."""
 
-    def __init__(self, call: Call, *, check_mode: bool = False) -> None:
+    def __init__(self, call: Call, *, check_mode: bool = False, reconnection: Reconnection | None = None) -> None:
         self._call = call
         self._check_mode = check_mode
+        self._reconnection = reconnection
         self._applied = False
         self._brought = False
         self._mended = False
@@ -64,13 +69,14 @@ class Driver:
         self._applied |= options["operation"] == "apply"
         return self._call(options)
 
-    def _perform(self, module: ModuleType, **given: Any) -> dict[str, Any]:
+    def perform(self, module: ModuleType, **given: Any) -> dict[str, Any]:
+        """The result of one action, with these options and else its defaults. Raises SstpError where the task would fail."""
         if unknown := given.keys() - module.ARGUMENT_SPEC.keys():
             raise TypeError(f"{module.__name__.rpartition('.')[2]} has no option {', '.join(sorted(unknown))}")
         action = object.__new__(module.ActionModule)
         action._task = SimpleNamespace(check_mode=self._check_mode)
         args = {name: given.get(name, spec.get("default")) for name, spec in module.ARGUMENT_SPEC.items()}
-        backend = Backend(self._count)
+        backend = Backend(self._count, self._reconnection)
         try:
             result: dict[str, Any] = action.attempt(args, backend)
         finally:
@@ -79,12 +85,12 @@ class Driver:
 
     def findings(self) -> list[str]:
         """The rule ids that audit gives without a candidate."""
-        return [item["id"] for item in self._perform(audit_action)["findings"]]
+        return [item["id"] for item in self.perform(audit_action)["findings"]]
 
     def audit(self, scenario: Scenario, issued: dict[str, Issued]) -> dict[str, Any]:
         """The preflight: what audit gives with the scenario's candidate."""
         options = {name: value for name, value in _options(scenario, issued).items() if name in PREFLIGHT}
-        return self._perform(audit_action, **_source(scenario, issued), **options)
+        return self.perform(audit_action, **_source(scenario, issued), **options)
 
     def rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> Result:
         """What the role sstp_certificate does, without retiring."""
@@ -121,13 +127,13 @@ class Driver:
             raise
 
     def _switch(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
-        switch = self._perform(rotate_action, **_source(scenario, issued), **_options(scenario, issued))
+        switch = self.perform(rotate_action, **_source(scenario, issued), **_options(scenario, issued))
         self._plan = switch["plan"]
         return bool(switch["changed"])
 
     def _take_away(self, thumbprint: str) -> None:
         try:
-            self._perform(certificate_action, thumbprint=thumbprint, state="absent")
+            self.perform(certificate_action, thumbprint=thumbprint, state="absent")
             self._brought = False
         except SstpError as error:
             if "used_by" not in error.facts:
@@ -135,7 +141,7 @@ class Driver:
 
     def _stage(self, source: dict[str, Any]) -> None:
         try:
-            self._brought = self._perform(certificate_action, **source)["changed"]
+            self._brought = self.perform(certificate_action, **source)["changed"]
         except SstpError as error:
             self._brought = bool(error.facts.get("changed"))
             raise

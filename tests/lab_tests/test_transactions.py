@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -22,6 +23,8 @@ JOURNAL = r"SOFTWARE\rras.sstp\Journal"
 # Known to fail: nothing is ever called like that.
 NEVER = {"kind": "await", "timeout": 0, "required": True, "conditions": [{"kind": "service", "name": "SstpSvc", "state": "never", "text": "SstpSvc is never"}]}
 
+NUMBERS = itertools.count(1)
+
 Apply = Callable[..., dict[str, Any]]
 
 
@@ -35,7 +38,7 @@ def under_wine() -> Iterator[tuple[Any, Apply]]:
         yield host, lambda *changes, **options: module_call.call(host, {"operation": "apply", "changes": list(changes), "facets": ["sstp"], **options})
 
 
-# One host for the whole file: each call under Wine takes seconds, and each test has ids of its own.
+# One host for the whole file: each call under Wine takes seconds. So no test may stumble over what another has left.
 @pytest.fixture(scope="module", params=["sim", "wine"])
 def kind(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Apply]]:
     yield from simulated() if request.param == "sim" else under_wine()
@@ -49,6 +52,11 @@ def host(kind: tuple[Any, Apply]) -> Any:
 @pytest.fixture
 def apply(kind: tuple[Any, Apply]) -> Apply:
     return kind[1]
+
+
+def new_id() -> str:
+    """Each sorts behind all that were before it."""
+    return f"{next(NUMBERS):06d}"
 
 
 def value(name: str, data: str = "new") -> dict[str, Any]:
@@ -70,35 +78,39 @@ def told(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_answer_is_kept_until_four_others_have_come(host: Any, apply: Apply) -> None:
-    first = apply(value("kept"), transaction="A1")
-    again = apply(recover=True, transaction="A1")
+    first, *others = [new_id() for _ in range(5)]
+    done = apply(value("kept"), transaction=first)
+    again = apply(recover=True, transaction=first)
     assert (again["outcome"], again["undone"], again["not_undone"], again["changed"]) == ("kept", [], [], False)
-    assert told(again) == {name: first[name] for name in ("outcome", "changed", "changes", "failure", "undone", "not_undone")}
-    for number in range(2, 6):
-        apply(transaction=f"A{number}")
-    assert sorted(name for name in product(host) if name.startswith("Transactions\\")) == [f"Transactions\\A{number}" for number in range(2, 6)]
+    assert told(again) == {name: done[name] for name in ("outcome", "changed", "changes", "failure", "undone", "not_undone")}
+    for other in others:
+        apply(transaction=other)
+    assert sorted(name for name in product(host) if name.startswith("Transactions\\")) == [f"Transactions\\{other}" for other in others]
 
 
 def test_a_failure_is_kept_with_what_was_undone(host: Any, apply: Apply) -> None:
-    failed = apply(value("undone"), NEVER, transaction="B1")
+    one = new_id()
+    failed = apply(value("undone"), NEVER, transaction=one)
     assert (failed["outcome"], [entry["index"] for entry in failed["undone"]]) == ("failed", [0])
-    answer = told(apply(recover=True, transaction="B1"))
+    answer = told(apply(recover=True, transaction=one))
     assert (answer["outcome"], answer["failure"], answer["undone"]) == ("failed", failed["failure"], failed["undone"])
     assert written(host, "undone") is None
 
 
 def test_one_that_never_began_must_not_begin_any_more(host: Any, apply: Apply) -> None:
-    asked = apply(recover=True, transaction="C1")
+    one = new_id()
+    asked = apply(recover=True, transaction=one)
     assert (asked["outcome"], asked["changed"]) == ("cancelled", False)
-    late = apply(value("late"), transaction="C1")
+    late = apply(value("late"), transaction=one)
     assert (late["outcome"], late["changes"], late["changed"]) == ("cancelled", [], False)
     assert written(host, "late") is None
-    assert apply(recover=True, transaction="C1")["outcome"] == "kept"
+    assert apply(recover=True, transaction=one)["outcome"] == "kept"
 
 
 def test_one_that_went_through_is_not_begun_again(host: Any, apply: Apply) -> None:
-    apply(value("once", "1"), transaction="D1")
-    assert apply(value("once", "2"), transaction="D1")["outcome"] == "cancelled"
+    one = new_id()
+    apply(value("once", "1"), transaction=one)
+    assert apply(value("once", "2"), transaction=one)["outcome"] == "cancelled"
     assert written(host, "once") == "1"
 
 
@@ -111,10 +123,11 @@ def test_without_an_id_nothing_is_kept(host: Any, apply: Apply) -> None:
 
 def test_a_journal_whose_change_went_through_is_cleared_and_not_run(host: Any, apply: Apply) -> None:
     """The process was ended between keeping its answer and clearing its journal."""
-    apply(value("through", "1"), transaction="E1")
+    one = new_id()
+    apply(value("through", "1"), transaction=one)
     back = {"kind": "delete_registry_value", "path": LAB, "name": "through"}
     host.agent.set_value(JOURNAL, "0000", json.dumps(back))
-    host.agent.set_value(JOURNAL, "Transaction", "E1")
+    host.agent.set_value(JOURNAL, "Transaction", one)
     recovered = apply(recover=True)
     assert (recovered["outcome"], recovered["undone"], recovered["changed"]) == ("recovered", [], False)
     assert written(host, "through") == "1"
@@ -122,25 +135,27 @@ def test_a_journal_whose_change_went_through_is_cleared_and_not_run(host: Any, a
 
 
 def test_a_journal_of_one_that_did_not_go_through_is_run(host: Any, apply: Apply) -> None:
+    one = new_id()
     apply(value("half", "1"))
     host.agent.set_value(JOURNAL, "0000", json.dumps({"kind": "delete_registry_value", "path": LAB, "name": "half"}))
-    host.agent.set_value(JOURNAL, "Transaction", "F1")
-    recovered = apply(recover=True, transaction="F1")
+    host.agent.set_value(JOURNAL, "Transaction", one)
+    recovered = apply(recover=True, transaction=one)
     assert (recovered["outcome"], [entry["index"] for entry in recovered["undone"]]) == ("recovered", [0])
     assert written(host, "half") is None
-    assert apply(value("half", "2"), transaction="F1")["outcome"] == "cancelled"
+    assert apply(value("half", "2"), transaction=one)["outcome"] == "cancelled"
 
 
 def test_a_process_that_is_ended_in_the_middle_leaves_its_journal(host: Any, apply: Apply) -> None:
     """Under Wine it is the engine's own process that is killed, in the middle of waiting; a simulated host's ends at that moment."""
+    one, other = new_id(), new_id()
     waiting = {**NEVER, "timeout": 120}
     if isinstance(host, SimHost):
         host.faults.plan("before", index=1)
-    begin_and_end(host, {"operation": "apply", "changes": [value("broken"), waiting], "transaction": "G1"})
+    begin_and_end(host, {"operation": "apply", "changes": [value("broken"), waiting], "transaction": one})
     assert written(host, "broken") == "new"
-    assert product(host)["Journal\\Transaction"]["value"] == "G1"
-    assert apply(value("other"), transaction="G2")["outcome"] == "interrupted"
-    settled = apply(recover=True, transaction="G1")
+    assert product(host)["Journal\\Transaction"]["value"] == one
+    assert apply(value("other"), transaction=other)["outcome"] == "interrupted"
+    settled = apply(recover=True, transaction=one)
     assert (settled["outcome"], [entry["index"] for entry in settled["undone"]]) == ("recovered", [0])
     assert written(host, "broken") is None
 
@@ -156,3 +171,19 @@ def begin_and_end(host: Any, options: dict[str, Any]) -> None:
         time.sleep(0.1)
     command.terminate()
     feeding.join()
+
+
+def test_after_a_restart_of_the_host_services_that_read_what_was_half_done_are_started_anew(host: Any, apply: Apply) -> None:
+    host.agent.start("RemoteAccess")
+    starts = host.state()["services"]["SstpSvc"]["starts"]
+    up = [{"name": name, "state": "running"} for name in ("SstpSvc", "RasMan", "RemoteAccess")]
+    inverses = ({"kind": "services", "states": up, "timeout": 60, "each": True}, {"kind": "delete_registry_value", "path": LAB, "name": "absent"})
+    for boot, more in ((True, 0), (False, 1)):
+        for number, inverse in enumerate(inverses):
+            host.agent.set_value(JOURNAL, f"{number:04d}", json.dumps(inverse))
+        if boot:
+            host.agent.create_key(f"{JOURNAL}\\Boot")
+        assert apply(recover=True)["outcome"] == "recovered"
+        services = host.state()["services"]
+        assert {service["state"] for service in services.values()} == {"running"}
+        assert services["SstpSvc"]["starts"] == starts + more

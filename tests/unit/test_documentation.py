@@ -606,7 +606,7 @@ def failing(**answer: Any) -> SstpError:
 @pytest.mark.parametrize("name", WRITING)
 def test_facts_of_a_failed_change_are_documented(name: str, documents: dict[str, Json]) -> None:
     refused, unread = failing(facts={"ports": [443]}), failing(failed=True, changed=True)
-    assert set(refused.facts) == {"changed", "failure", "undone", "not_undone"}
+    assert set(refused.facts) == {"changed", "failure", "undone", "not_undone", "reboot_required"}
     assert set(unread.facts) == {"changed", "changes", "failure", "undone", "not_undone"}
     for error in (refused, unread):
         assert set(error.facts) <= failure_keys(name, documents)

@@ -14,14 +14,16 @@ from lab.sim.errors import WindowsError
 from lab.sim.event_log import time_text
 from lab.sim.facts import JOURNAL, Observer, Options
 from lab.sim.machine import Machine
-from lab.sim.registry import PRODUCT
+from lab.sim.registry import PRODUCT, Value
 from lab.sim.telling import held
 
 COMPARED = ("http", "sstp", "stores")
 TRANSACTIONS = PRODUCT + r"\Transactions"
 TRANSACTION_LIMIT = 4
-# In the journal: whose it is.
+# In the journal: whose it is, and a volatile key, which a host that was started anew has lost.
 OWNER = "Transaction"
+BOOT = JOURNAL + r"\Boot"
+RECOVERY_SECONDS = 120
 KEPT = ("changed", "changes", "failure", "undone", "not_undone")
 
 Result = dict[str, Any]
@@ -84,8 +86,11 @@ class Backend:
         if ended is not None and ended[0] == "applied":
             self._clear_journal()
         found = self._machine.registry.key(JOURNAL) is not None
+        stopped = self._stop_restarted() if found and self._machine.registry.key(BOOT) is None else None
         stuck = self._undo()
-        result["changed"] = bool(result["undone"])
+        if stopped is not None:
+            result["not_undone"] += [*stopped[1], *self._services_anyhow(stopped[0], "running")]
+        result["changed"] = bool(result["undone"]) or stopped is not None
         asked = self._kept(asked_for)
         if asked is not None:
             result["answer"] = asked[1]
@@ -97,6 +102,33 @@ class Backend:
             result["outcome"] = "cancelled" if asked_for and not found else "recovered"
         if asked is None:
             self._keep("cancelled")
+
+    def _stop_restarted(self) -> tuple[list[str], list[dict[str, Any]]] | None:
+        """The host was started anew in the middle of a change, and its services have read it half done.
+
+        Those that the undo does not start again itself, and what went wrong.
+        """
+        inverses = [_read_or_not(value.data) for value in self._inverses()]
+        services = [item for item in inverses if item["kind"] == "services"]
+        if len(services) == len(inverses) or any(item["kind"] == "unreadable" for item in inverses):
+            return None
+        known = [state["name"] for item in services for state in item["states"]]
+        running = [service["name"] for service in self._observer.facts(["services"])["services"] if service["state"] == "running"]
+        errors = self._services_anyhow(running[::-1], "stopped")
+        return [name for name in running if name not in known], errors
+
+    def _services_anyhow(self, names: list[str], state: str) -> list[dict[str, Any]]:
+        states = [{"name": name, "state": state} for name in names]
+        try:
+            self._changes.perform({"kind": "services", "states": states, "timeout": RECOVERY_SECONDS, "each": True})
+        except WindowsError as error:
+            return [{"index": -1, "kind": "services", "error": error.fact()}]
+        return []
+
+    def _inverses(self) -> list[Value]:
+        """Those of the journal, the last one first."""
+        key = self._machine.registry.key(JOURNAL)
+        return sorted((value for value in key.values.values() if value.name != OWNER), reverse=True) if key else []
 
     def _kept(self, transaction: str | None) -> list[str] | None:
         """Outcome and whole answer of a transaction that is over."""
@@ -182,8 +214,10 @@ class Backend:
     def _write_journal(self, index: int, inverse: dict[str, Any] | None) -> None:
         if inverse is None:
             return
-        if self._options["transaction"]:
-            self._machine.registry.set(JOURNAL, OWNER, "string", self._options["transaction"])
+        if self._machine.registry.key(JOURNAL) is None:
+            self._machine.registry.create(BOOT)
+            if self._options["transaction"]:
+                self._machine.registry.set(JOURNAL, OWNER, "string", self._options["transaction"])
         self._changes.perform(
             {"kind": "set_registry_value", "path": JOURNAL, "name": f"{index:04d}", "value_kind": "string", "data": json.dumps(inverse)}
         )
@@ -198,15 +232,14 @@ class Backend:
     def _undo(self) -> bool:
         """Run the inverses of the journal, the last one first; whether one is stuck: it and all behind it stay in the journal.
 
-        What is lost for ever does not stay.
+        What is lost for ever keeps no journal there, but stays in it until the end.
         """
-        key = self._machine.registry.key(JOURNAL)
         stuck: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
         unsaid: dict[str, Any] | None = None
-        inverses = [value for value in key.values.values() if value.name != OWNER] if key else []
-        for value in sorted(inverses, reverse=True):
+        for value in self._inverses():
             inverse: dict[str, Any] = {"kind": "unreadable"}
+            kept = False
             try:
                 inverse = _read_inverse(value.data)
                 self._strike("undoing", int(value.name))
@@ -215,9 +248,10 @@ class Backend:
                 self.result["undone"].append({"index": int(value.name), "kind": inverse["kind"]})
             except WindowsError as error:
                 dead = self._changes.lost(inverse, error.code)
+                kept = True
                 (lost if dead else stuck).append({"index": int(value.name), "kind": inverse["kind"], "error": error.fact()})
                 unsaid = inverse if dead and inverse["kind"] == "set_remote_access" else unsaid
-            if not stuck:
+            if not stuck and not kept:
                 self._machine.registry.delete(JOURNAL, value.name)
         # RRAS may say what it said before when the values that it goes by are back.
         if unsaid is not None and not self._changes.would_alter(unsaid):
@@ -234,6 +268,13 @@ def _read_inverse(data: object) -> dict[str, Any]:
     except ValueError as error:
         raise WindowsError(None, None, f"Invalid JSON primitive: {data}.") from error
     return inverse
+
+
+def _read_or_not(data: object) -> dict[str, Any]:
+    try:
+        return _read_inverse(data)
+    except WindowsError:
+        return {"kind": "unreadable"}
 
 
 def _items(value: Any) -> list[Any]:

@@ -54,6 +54,8 @@ class Changes:
             return bool(change.get("replace")) or not self._stored(change)
         if kind == "delete_certificate":
             return self._stored(change)
+        if kind == "bring_back_certificate":
+            return not self._stored(change) or (bool(change["usable"]) and not self._opens(change))
         if kind == "services":
             now = [self._service_state(item["name"]) for item in change["states"]]
             return now != [str(item["state"]).lower() for item in change["states"]]
@@ -80,10 +82,14 @@ class Changes:
             return {"kind": "set_registry_value", **place, "value_kind": value["kind"], "data": value["data"]}
         if kind == "import_pfx" and not self._stored(change):
             return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": True}
+        if kind == "delete_certificate":
+            return {"kind": "bring_back_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "usable": self._opens(change)}
         if kind == "services":
             found = [(item["name"], self._service_state(item["name"])) for item in change["states"]]
             states = [{"name": name, "state": "stopped" if state in ("stopped", "stoppending") else "running"} for name, state in found]
-            return {"kind": "services", "states": states[::-1], "timeout": change.get("timeout")}
+            # One that was dead below another that ran takes that with it when it is stopped.
+            states = sorted(states[::-1], key=lambda item: item["state"] == "running")
+            return {"kind": "services", "states": states, "timeout": change.get("timeout"), "each": True}
         if kind == "set_remote_access":
             return {"kind": "set_remote_access", "thumbprint": (self._chosen() or "").upper()}
         if kind == "hold":
@@ -94,6 +100,8 @@ class Changes:
         """Whether this inverse can never be carried out."""
         if inverse["kind"] == "set_ssl_record":
             return code == UNUSABLE
+        if inverse["kind"] == "bring_back_certificate":
+            return True
         return inverse["kind"] == "set_remote_access" and self._machine.stores.certificate("MY", str(inverse["thumbprint"])) is None
 
     def perform(self, change: Change) -> dict[str, Any] | None:
@@ -105,6 +113,7 @@ class Changes:
             "delete_registry_value": self._delete_value,
             "import_pfx": self._import,
             "delete_certificate": self._delete_certificate,
+            "bring_back_certificate": self._bring_back,
             "set_remote_access": self._set_remote_access,
             "services": self._set_services,
             "await": self._await,
@@ -159,6 +168,10 @@ class Changes:
     def _stored(self, change: Change) -> bool:
         return self._machine.stores.certificate(change["store"], change["thumbprint"]) is not None
 
+    def _opens(self, change: Change) -> bool:
+        entry = self._machine.stores.certificate(change["store"], change["thumbprint"])
+        return entry is not None and entry.link is not None and self._machine.stores.acquire_code(entry.link) == 0
+
     def _open_store(self, name: str) -> bool:
         """Open a store for writing; whether there is one of that name."""
         self._machine.faults.check("CertOpenStore")
@@ -197,6 +210,9 @@ class Changes:
         if self._stored(change):
             raise WindowsError(None, None, "Windows deleted the certificate, but it is still in the store.")
 
+    def _bring_back(self, _change: Change) -> None:
+        raise WindowsError(None, None, "A certificate or private key that was deleted cannot be brought back.")
+
     # RRAS itself
 
     def _chosen(self) -> str | None:
@@ -226,13 +242,22 @@ class Changes:
         return state_name(find_service(self._machine, name).state)
 
     def _set_services(self, change: Change) -> None:
-        patience = float(change.get("timeout") or 0)
+        first: WindowsError | None = None
         for item in change["states"]:
-            service, state = find_service(self._machine, item["name"]), str(item["state"]).lower()
-            self._control(service, state, patience)
-            self._wait(service, RESTING if state == "running" else ("stopped",), patience)
-            if service.state != state:
-                raise WindowsError(None, None, f"The service {service.name} is {service.state} again; the System log may say why.")
+            try:
+                self._set_service(find_service(self._machine, item["name"]), str(item["state"]).lower(), float(change.get("timeout") or 0))
+            except WindowsError as error:
+                if not change.get("each"):
+                    raise
+                first = first or error
+        if first:
+            raise first
+
+    def _set_service(self, service: Service, state: str, patience: float) -> None:
+        self._control(service, state, patience)
+        self._wait(service, RESTING if state == "running" else ("stopped",), patience)
+        if service.state != state:
+            raise WindowsError(None, None, f"The service {service.name} is {service.state} again; the System log may say why.")
 
     def _control(self, service: Service, state: str, patience: float) -> None:
         """Stop or start a service, once it is in no state between the two; a service database that is locked is waited for."""

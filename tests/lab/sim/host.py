@@ -21,14 +21,14 @@ from lab.pki import Issued
 from lab.server import Server
 from lab.sim import options as backend_options
 from lab.sim.agent import SimAgent
-from lab.sim.backend import Backend
+from lab.sim.backend import BOOT, Backend
 from lab.sim.command import SimCommand
 from lab.sim.errors import Killed, WindowsError
 from lab.sim.faults import Faults, kill
 from lab.sim.machine import NO_ADDRESS, REFUSED, Machine
 from lab.sim.payload import BadPayload, Bootstrap, Invocation, read_command, read_input
 from lab.sim.registry import SERVICES, SSTPSVC
-from lab.sim.services import Service
+from lab.sim.services import AUTOMATIC, Service
 from lab.sim.store import certificate_of
 from lab.sstp_server.host_state import Memory
 from lab.sstp_server.listener import Listener
@@ -92,6 +92,17 @@ class SimHost(Server):
         """Let time pass at once, with everything that happens in it."""
         with self.machine.busy():
             self.machine.clock.skip(seconds)
+
+    def reboot(self) -> None:
+        """As after a power failure: every process has ended, and the services that start by themselves are started anew."""
+        with self.machine.busy():
+            self.machine.locked = False
+            self.machine.registry.remove(BOOT)
+            services = self.machine.services
+            services.end_all()
+            for service in services.all():
+                if services.start_type(service.name) == AUTOMATIC:
+                    services.start(service.name)
 
     def hold_lock(self, seconds: float) -> None:
         """Let another run hold the back-end's mutex for so long."""

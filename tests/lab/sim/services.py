@@ -14,7 +14,7 @@ from lab.sim.registry import SERVICES, Registry
 GRAPH = (("SstpSvc", "HTTP"), ("RasMan", "SstpSvc"), ("RemoteAccess", "RasMan"))
 DRIVER = "HTTP"
 START_TYPES = ("boot", "system", "auto", "demand", "disabled")
-DISABLED = 4
+AUTOMATIC, DISABLED = 2, 4
 NEVER_STARTED = 1077
 DENIED, RUNS, IS_DISABLED, UNKNOWN, BUSY, NOT_RUNNING = 5, 1056, 1058, 1060, 1061, 1062
 NEEDED, SPECIFIC, DIED, DEPENDENCY_FAILED, DEPENDENCY_MISSING = 1051, 1066, 1067, 1068, 1075
@@ -140,6 +140,11 @@ class ServiceManager:
         else:
             self._end(service, 0)
         return 0
+
+    def end_all(self) -> None:
+        """What a power failure does: also to a service that hangs."""
+        for service in self._services.values():
+            self._end(service, service.exit_code)
 
     def _end(self, service: Service, code: int) -> None:
         service.state, service.exit_code = "stopped", code

@@ -190,18 +190,18 @@ def test_a_rotation_in_order():
     plan = rotate(healthy())
     assert plan.describe()[:6] == [
         "stop RemoteAccess, RasMan, SstpSvc",
+        "delete SHA1CertificateHash",
+        "delete SHA256CertificateHash",
         f"bind {NEW.thumbprint} to 0.0.0.0:443",
         f"bind {NEW.thumbprint} to [::]:443",
-        "delete SHA256CertificateHash",
-        "delete SHA1CertificateHash",
         "start SstpSvc, RasMan, RemoteAccess",
     ]
     assert kinds(plan) == [
         "services",
-        "set_ssl_record",
-        "set_ssl_record",
         "delete_registry_value",
         "delete_registry_value",
+        "set_ssl_record",
+        "set_ssl_record",
         "services",
         "await",
         "set_registry_value",

@@ -63,7 +63,7 @@ def test_a_rotation_is_put_back():
     plan = plan_restoration(rotated(healthy()), taken(healthy()), LIMITS)
     assert plan.restarts
     assert [type(change).__name__ for change in plan.changes] == [
-        "SetServices", "SetRecord", "SetRecord", "SetValue", "SetValue", "DeleteValue", "SetServices", "Await"
+        "SetServices", "SetValue", "SetValue", "SetRecord", "SetRecord", "DeleteValue", "SetServices", "Await"
     ]  # fmt: skip
     assert [change.name for change in plan.changes if isinstance(change, DeleteValue)] == [OLD.thumbprint]
     assert {change.record.certificate_hash for change in plan.changes if isinstance(change, SetRecord)} == {OLD.thumbprint}
@@ -210,7 +210,7 @@ TOLD = administered(healthy())
 def test_rras_is_told_to_take_the_old_certificate_again():
     plan = back(moved(TOLD), TOLD)
     assert [type(change).__name__ for change in plan.changes] == [
-        *["Hold"] * 10, "SetRemoteAccess", "Forgotten", "SetRecord", "SetRecord", *["SetValue"] * 5, "DeleteValue", "SetServices", "Await"
+        *["Hold"] * 10, "SetRemoteAccess", "Forgotten", *["SetValue"] * 5, "SetRecord", "SetRecord", "DeleteValue", "SetServices", "Await"
     ]  # fmt: skip
     assert [change.thumbprint for change in plan.changes if isinstance(change, SetRemoteAccess)] == [OLD.thumbprint]
 

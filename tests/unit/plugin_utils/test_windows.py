@@ -634,3 +634,21 @@ def test_a_recovery_is_asked_for_until_it_is_answered():
     assert backend.recover(SCOPE).state_id == "state-2"
     assert backend.mended
     assert "transaction" not in script.calls[2]
+
+
+# --- a service that hangs ---
+
+
+def test_a_service_that_hangs_is_named_with_what_to_do():
+    facts = healthy_facts()
+    next(service for service in facts["services"] if service["name"] == "RasMan")["state"] = "stoppending"
+    stuck = {"index": 0, "kind": "services", "error": {"function": None, "code": 1053, "message": "slow"}}
+    with pytest.raises(SstpError, match=r"\. Still hanging: RasMan \(stoppending\); restart the host unless that ends by itself, then run again\.$") as caught:
+        apply({**failed([stuck]), "facts": facts})
+    assert caught.value.facts["reboot_required"] is True
+
+
+def test_where_nothing_hangs_no_restart_of_the_host_is_asked_for():
+    with pytest.raises(SstpError) as caught:
+        apply(failed())
+    assert caught.value.facts["reboot_required"] is False
