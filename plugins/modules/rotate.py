@@ -188,14 +188,14 @@ deferred:
   type: str
   sample: null
 sessions:
-  description: How many VPN sessions the restart has ended. In check mode, and where it was put off, how many it would end. V(0) where RRAS does not run or is not stopped,
-    V(null) where the sessions could not be counted.
+  description: How many VPN sessions the restart has ended. In check mode, and where it was put off, how many it would end. V(0) where RRAS does
+    not run or is not stopped, V(null) where the sessions could not be counted.
   returned: success
   type: int
   sample: 12
 plan:
-  description: What is done, step by step, in words. Empty where nothing has to be done, or where it was put off. After an interruption it starts with V(take back an
-    interrupted change), which counts as a change.
+  description: What is done, step by step, in words. Empty where nothing has to be done, or where it was put off. After an interruption it
+    starts with V(take back an interrupted change), which counts as a change.
   returned: success
   type: list
   elements: str

@@ -806,7 +806,8 @@ def test_a_module_over_the_wire(host: SimHost, form: str) -> None:
         ({"operation": "nope"}, "value of operation must be one of: observe, apply. Got no match for: nope"),
         (
             {"operation": "observe", "facets": ["nope"]},
-            "value of facets must be one or more of: events, host, http, product, remote_access, served, services, sessions, sstp, stores. Got no match for: nope",
+            "value of facets must be one or more of: events, host, http, product, remote_access, served, services, sessions, sstp, stores. "
+            "Got no match for: nope",
         ),
         ({"operation": "observe", "bogus": 1}, "Unsupported parameters for (rras.sstp.windows_backend) module: bogus."),
         ({"operation": "observe", "ports": "x"}, "argument for list entry ports is of type System.String and we were unable to convert to int:"),

@@ -44,7 +44,7 @@ class ServiceManager:
         self._services: dict[str, Service] = {}
         self.elevated = elevated
         self.on_start: dict[str, OnStart] = {}
-        self.on_end: dict[str, Callable[[], None]] = {}
+        self.on_end: dict[str, Callable[[], object]] = {}
         registry.set(f"{SERVICES}\\{DRIVER}", "Start", "dword", 3)
         for name, needs in GRAPH:
             self.create(name, 3, [needs])

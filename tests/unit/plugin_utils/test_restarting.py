@@ -112,11 +112,10 @@ def test_a_window_holds_in_each_minute_that_it_counts(days: set[str], start: int
 def test_any_text_is_a_window_or_refused(text: str) -> None:
     try:
         window = parse_window(text)
-    except SstpError as error:
-        assert str(error).startswith(("A window", "The window", "The times", "The days"))
-    else:
-        assert 0 <= window.start < window.end <= window.start + 24 * 60
-        assert window.days
+    except SstpError:
+        return
+    assert 0 <= window.start < window.end <= window.start + 24 * 60
+    assert window.days
 
 
 def test_options_are_read_before_any_host_is_asked() -> None:
