@@ -45,7 +45,9 @@ def bound(site: Site) -> set[str]:
 def test_a_rotation_waits_until_fewer_clients_are_connected(site: Site) -> None:
     older = site.authority.issue(["vpn01.example.com"])
     site.host.keep(older)
-    site.host.agent.set_value(PREDECESSORS, older.thumbprint.upper(), "2020-01-01T00:00:00Z")
+    # The second one is still bound, so that only a switch would set it free.
+    for replaced in (older, site.old):
+        site.host.agent.set_value(PREDECESSORS, replaced.thumbprint.upper(), "2020-01-01T00:00:00Z")
     site.host.connect_clients(12)
     digest = site.host.digest()
 

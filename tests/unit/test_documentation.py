@@ -666,6 +666,35 @@ def test_a_refusal_after_an_interruption_tells_that_something_was_changed() -> N
     assert caught.value.facts.get("changed") is True
 
 
+class Untouchable(OneHost):
+    """Looks, and takes an interrupted change back; nothing else."""
+
+    def apply(self, scope: Any, state: HostState, changes: Any, secret: Any = None) -> Applied:
+        raise AssertionError("something was changed")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "state", "changed"),
+    [
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 11}, BEFORE, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "mode": "administrator", "writer": "direct", "window": ["sat 22:00-03:00"]}, BEFORE, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 0}, CHOSEN, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 11}, INTERRUPTED, True),
+        ("restart", {"max_sessions": 11}, BEFORE, False),
+        ("restart", {"window": ["sat 22:00-03:00"]}, BEFORE, False),
+    ],
+)
+def test_what_is_put_off_touches_nothing_and_is_predicted_so(name: str, options: Json, state: HostState, changed: bool) -> None:
+    predicted, done = (perform(name, options, Untouchable(state, state), check_mode=check_mode) for check_mode in (True, False))
+    assert predicted["deferred"] == done["deferred"]
+    assert done["deferred"].startswith("The restart of RRAS was put off, so nothing was changed: ")
+    assert (done["changed"], done["sessions"]) == (changed, 12)
+    assert done["plan"] == (["take back an interrupted change"] if changed else [])
+    if name == "rotate":
+        assert (done["restarted"], done["evidence"], done["mode"]) == (False, None, state.mode)
+        assert done["diff"]["before"] == done["diff"]["after"]
+
+
 def test_a_restart_refuses_a_service_that_runs_although_disabled() -> None:
     services = tuple(replace(service, start=4) if service.name == "RasMan" else service for service in BEFORE.services)
     with pytest.raises(SstpError, match="RasMan runs although it is disabled"):
