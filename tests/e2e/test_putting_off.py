@@ -110,6 +110,13 @@ def test_limits_that_cannot_be_meant_are_refused(site: Site) -> None:
     assert site.host.digest() == digest
 
 
+def test_a_role_with_a_wrong_window_leaves_the_server_as_it_was(site: Site) -> None:
+    digest = site.host.digest()
+    run = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(probe=False, window=["22:00-5:00"])).failed()
+    assert "have two digits each, but '5:00' in '22:00-5:00' does not" in run.failures[-1]
+    assert site.host.digest() == digest
+
+
 def test_a_journal_is_taken_back_though_the_switch_must_wait(site: Site) -> None:
     site.host.connect_clients(12)
     site.host.keep(site.new)
