@@ -12,24 +12,26 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import RRAS_SERVICE, SERVICE_DISABLED
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, plan_restart, to_start
+from ansible_collections.rras.sstp.plugins.plugin_utils.restarting import RESTART_SPEC, permission_of, sessions_ended, why_put_off
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import registry_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CHANGE_SPEC,
+    **RESTART_SPEC,
     "service_timeout": {"type": "int", "default": 120},
     "settle_timeout": {"type": "int", "default": 30},
 }
 
-FACETS = ("host", "product", "services", "sstp")
+FACETS = ("host", "product", "services", "sessions", "sstp")
 
 
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        scope = Scope(facets=FACETS)
+        permission, scope = permission_of(args), Scope(facets=FACETS)
         state, _leftover = self.look(backend, scope)
         require_sstp(state)
         rras = state.service(RRAS_SERVICE)
@@ -37,8 +39,16 @@ class ActionModule(SstpAction):
             raise SstpError("Routing and Remote Access (RemoteAccess) is disabled on this host or not installed; configure and enable it before a restart.")
         require_restartable(state, to_start(state))
         plan = plan_restart(state, Limits(args["service_timeout"], args["settle_timeout"]))
-        after = state if self.check_mode else backend.apply(scope, state, plan.changes).state
-        return {"changed": True, "plan": plan.describe(), "services": _states(after), "registry": registry_result(after)}
+        deferred = why_put_off(state, plan, permission)
+        after = state if self.check_mode or deferred else backend.apply(scope, state, plan.changes).state
+        return {
+            "changed": not deferred,
+            "deferred": deferred,
+            "sessions": sessions_ended(state, plan),
+            "plan": [] if deferred else plan.describe(),
+            "services": _states(after),
+            "registry": registry_result(after),
+        }
 
 
 def _states(state: HostState) -> dict[str, str]:

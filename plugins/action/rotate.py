@@ -13,6 +13,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import target_mode
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
+from ansible_collections.rras.sstp.plugins.plugin_utils.restarting import RESTART_SPEC, Permission, permission_of, sessions_ended, why_put_off
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import logged, predict, refuse, rotation_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
@@ -23,6 +24,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     **CHANGE_SPEC,
     **SOURCE_SPEC,
     **MODE_SPEC,
+    **RESTART_SPEC,
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "service_state": {"type": "str", "choices": ["running", "as_found"], "default": "running"},
@@ -40,12 +42,15 @@ class ActionModule(SstpAction):
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         source = source_of(args, *named_certificate(args, self.read_source))
+        permission = permission_of(args)
         scope = scope_for(args, source)
         state, interrupted = self.look(backend, scope)
         state, scope = at_port_after(args, state, scope, backend)
-        return self._rotate(args, backend, scope, state, source, recovered=interrupted)
+        return self._rotate(args, backend, scope, state, source, permission, recovered=interrupted)
 
-    def _rotate(self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, source: Source, *, recovered: bool) -> Result:
+    def _rotate(
+        self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, source: Source, permission: Permission, *, recovered: bool
+    ) -> Result:
         # In check mode a certificate that the controller has counts as imported: that comes first in a real run.
         predicted = source.certificate is not None and self.check_mode
         wanted = self._wanted(args, state, source, predicted=predicted)
@@ -53,12 +58,16 @@ class ActionModule(SstpAction):
         if plan:
             staged = not predicted and wanted.thumbprint is not None and state.certificate(wanted.thumbprint) is not None
             refuse(state, wanted, plan, take_over=args["take_over"], staged=staged)
+        deferred = why_put_off(state, plan, permission)
+        told = {"deferred": deferred, "sessions": sessions_ended(state, plan)}
+        if deferred:
+            return rotation_result(state, state, Plan(), wanted, None, recovered=recovered) | {"mode": state.mode, **told}
         applied = self._apply(plan, backend, scope, state)
         after = applied.state if applied else predict(state, plan, wanted)
         result = rotation_result(state, after, plan, wanted, applied, recovered=recovered)
         for sentence in result["advice"]:
             Display().warning(sentence)
-        return result
+        return {**result, **told}
 
     def _wanted(self, args: dict[str, Any], state: HostState, source: Source, *, predicted: bool) -> Wanted:
         if not predicted and target_mode(state, args["mode"]) != OFFLOAD:

@@ -48,6 +48,30 @@ notes:
   - What an earlier, interrupted run has left half done on the target is taken back first.
 """
 
+    RESTART = r"""
+options:
+  max_sessions:
+    description:
+      - How many VPN sessions a restart of RRAS may end. Where more are connected, nothing is changed, and RV(deferred) says so. That is no
+        failure. Run the task again when fewer are connected.
+      - Sessions of every protocol that RRAS serves are counted, as a restart ends them all. It must be V(0) or more. Without it there is no limit.
+      - Where the sessions cannot be counted, the task fails and nothing is changed.
+      - RRAS that does not run has no sessions, so it is started whatever this says.
+    type: int
+  window:
+    description:
+      - When RRAS may be restarted, by the clock and in the time zone of the target. At other times nothing is changed, and RV(deferred) says so.
+        That is no failure. By default RRAS may be restarted at any time.
+      - A window is written V(22:00-05:00), or with days before it, V(mon-fri 23:30-04:00) or V(sat,sun 00:00-24:00). One that goes over midnight
+        belongs to the day on which it begins. Its last minute is the one before the second time.
+      - Days are C(mon), C(tue), C(wed), C(thu), C(fri), C(sat) and C(sun), or their full names in English, whatever the language of the target.
+        Between several there are commas.
+      - A restart must begin in the window. It may end after it.
+      - RRAS that does not run is started at any time, as nobody is interrupted.
+    type: list
+    elements: str
+"""
+
     LIMITS = r"""
 options:
   service_timeout:

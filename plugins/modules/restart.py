@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Stops SstpSvc and whatever depends on it, starts RemoteAccess with what it needs and whatever else ran, and waits until they run. The
     dependencies are read on the target each time.
-  - All VPN sessions of the server end. Sessions are not counted before the restart yet.
+  - All VPN sessions of the server end. O(max_sessions) and O(window) put a restart off that would end too many, or come at a wrong time.
   - When a service does not stop or start in time, those that were changed are brought back into the state in which they were found as far
     as they can be.
   - A server whose service RemoteAccess is disabled, or that has none, is refused.
@@ -31,11 +31,12 @@ attributes:
     description: Run again with the same options and an unchanged target, it changes nothing.
     support: none
     details:
-      - It restarts each time, and always reports a change. Run it from a handler, or when another task has changed something.
+      - It restarts each time, and always reports a change, unless it was put off. Run it from a handler, or when another task has changed something.
 extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._options.change
   - rras.sstp._options.limits
+  - rras.sstp._options.restart
 seealso:
   - module: rras.sstp.rotate
     description: Restarts by itself when it has to.
@@ -61,11 +62,33 @@ EXAMPLES = r"""
   rras.sstp.restart:
     service_timeout: 300
     settle_timeout: 60
+
+- name: Restart only at night, and only where nobody is connected
+  rras.sstp.restart:
+    max_sessions: 0
+    window: ["mon-fri 22:00-05:00", "sat,sun 00:00-24:00"]
+  register: restart
+
+- name: Say why it has to wait
+  ansible.builtin.debug:
+    msg: "{{ restart.deferred }}"
+  when: restart.deferred is not none
 """
 
 RETURN = r"""
+deferred:
+  description: Why the restart was put off and nothing was changed, as a sentence. V(null) where nothing was put off.
+  returned: success
+  type: str
+  sample: null
+sessions:
+  description: How many VPN sessions the restart has ended. In check mode, and where it was put off, how many it would end. V(0) where RRAS does not run,
+    V(null) where the sessions could not be counted.
+  returned: success
+  type: int
+  sample: 12
 plan:
-  description: What is done, step by step, in words.
+  description: What is done, step by step, in words. Empty where it was put off.
   returned: success
   type: list
   elements: str

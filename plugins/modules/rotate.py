@@ -27,7 +27,8 @@ description:
     for servers. In offload mode it need not be there.
   - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
     not on the target yet, so that a play that imports the certificate first can be predicted.
-  - All VPN sessions of the server end when it is restarted. Sessions are not counted before yet.
+  - All VPN sessions of the server end when it is restarted. O(max_sessions) and O(window) put a rotation off that would end too many, or come at a
+    wrong time. One that restarts nothing is never put off. What an interrupted change has left is taken back all the same.
   - A server on which SstpSvc, or a service that depends on it, runs although it is disabled is refused, for it could not be started again.
   - When the connection drops in the middle, the target keeps the journal of what was half done. The next run of this module takes that back
     before it plans anew. Until then other changes to the target are refused. In check mode nothing is taken back, and what is predicted starts
@@ -58,6 +59,7 @@ extends_documentation_fragment:
   - rras.sstp._options.port
   - rras.sstp._options.take_over
   - rras.sstp._options.limits
+  - rras.sstp._options.restart
   - rras.sstp._source.pfx
   - rras.sstp._source.certificate
 seealso:
@@ -140,6 +142,18 @@ EXAMPLES = r"""
     thumbprint: "{{ imported.thumbprint }}"
     shared_records: true
     take_over: true
+
+- name: Switch at night, and only where few are connected
+  rras.sstp.rotate:
+    thumbprint: "{{ imported.thumbprint }}"
+    max_sessions: 5
+    window: ["22:00-05:00"]
+  register: rotation
+
+- name: Say why the switch has to wait
+  ansible.builtin.debug:
+    msg: "{{ rotation.deferred }}"
+  when: rotation.deferred is not none
 """
 
 RETURN = r"""
@@ -169,9 +183,20 @@ restarted:
   returned: success
   type: bool
   sample: true
+deferred:
+  description: Why the restart was put off and nothing was changed, as a sentence. V(null) where nothing was put off.
+  returned: success
+  type: str
+  sample: null
+sessions:
+  description: How many VPN sessions the restart has ended. In check mode, and where it was put off, how many it would end. V(0) where RRAS does
+    not run or is not stopped, V(null) where the sessions could not be counted.
+  returned: success
+  type: int
+  sample: 12
 plan:
-  description: What is done, step by step, in words. Empty where nothing has to be done. After an interruption it starts with V(take back an
-    interrupted change), which counts as a change.
+  description: What is done, step by step, in words. Empty where nothing has to be done, or where it was put off. After an interruption it
+    starts with V(take back an interrupted change), which counts as a change.
   returned: success
   type: list
   elements: str
@@ -394,7 +419,7 @@ snapshot:
         RemoteAccess: running
         SstpSvc: running
 evidence:
-  description: What was seen on the target after the switch. V(null) in check mode, and where nothing had to be done.
+  description: What was seen on the target after the switch. V(null) in check mode, and where nothing had to be done or it was put off.
   returned: success
   type: dict
   contains:

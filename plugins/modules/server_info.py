@@ -15,7 +15,8 @@ description:
   - The private keys of the certificates bound on the port are made to sign, to prove that they work. Other keys are only opened, and those of
     smart cards and of the platform's crypto provider (TPM) are left alone.
   - RRAS itself is asked as well (Get-RemoteAccess), where O(remote_access) says so.
-  - Recent events of RasSstp and the VPN sessions are not read yet.
+  - VPN sessions are counted. Who is connected is not read.
+  - Recent events of RasSstp are not read.
 options:
   remote_access:
     description:
@@ -201,6 +202,11 @@ server:
       returned: always
       type: str
       sample: '2026-03-01T02:00:00Z'
+    utc_offset:
+      description: The minutes by which the server's local time is ahead of UTC.
+      returned: always
+      type: int
+      sample: 60
     windows:
       description: The version of Windows, from the registry.
       returned: always
@@ -557,6 +563,17 @@ server:
           returned: always
           type: int
           sample: 7
+    sessions:
+      description: How many VPN sessions there are, of every protocol that RRAS serves. V(0) where RRAS does not run, V(null) where they could not be
+        counted.
+      returned: always
+      type: int
+      sample: 12
+    sessions_error:
+      description: Why the VPN sessions could not be counted. V(null) where they were.
+      returned: always
+      type: str
+      sample: null
     interrupted:
       description: Whether there is the journal of a change that was interrupted. M(rras.sstp.rotate) takes the half-done change back first.
       returned: always

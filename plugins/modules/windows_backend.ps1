@@ -10,6 +10,7 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -CSharpUtil ..module_utils._HttpSys
 #AnsibleRequires -CSharpUtil ..module_utils._Certificates
+#AnsibleRequires -CSharpUtil ..module_utils._Sessions
 
 $spec = @{
     options = @{
@@ -17,8 +18,8 @@ $spec = @{
         facets = @{
             type = 'list'
             elements = 'str'
-            choices = 'events', 'host', 'http', 'product', 'remote_access', 'served', 'services', 'sstp', 'stores'
-            default = @('host', 'http', 'product', 'served', 'services', 'sstp', 'stores')
+            choices = 'events', 'host', 'http', 'product', 'remote_access', 'served', 'services', 'sessions', 'sstp', 'stores'
+            default = @('host', 'http', 'product', 'served', 'services', 'sessions', 'sstp', 'stores')
         }
         ports = @{ type = 'list'; elements = 'int'; default = @() }
         thumbprints = @{ type = 'list'; elements = 'str'; default = @() }
@@ -65,6 +66,7 @@ $EVENT_LOG = 'System'
 $EVENT_PROVIDERS = 'Microsoft-Windows-RasSstp', 'RasSstp'
 $EVENT_LIMIT = 64
 $EVENT_SECONDS = 20
+$SESSIONS_MILLISECONDS = 10000
 $ERROR_SERVICE_REQUEST_TIMEOUT = 1053
 $ERROR_SERVICE_DATABASE_LOCKED = 1055
 $ERROR_SERVICE_ALREADY_RUNNING = 1056
@@ -367,6 +369,12 @@ function Get-ServiceFacet {
     foreach ($name in $wanted) { Get-ServiceFact -Name $name -DependsOn $map[$name] }
 }
 
+# A number that cannot be had is no reason to know nothing of the host.
+function Get-SessionFacet {
+    try { @{ count = [RrasSstp.VpnSessions]::Count($SESSIONS_MILLISECONDS); error = $null } }
+    catch { @{ count = $null; error = Get-ErrorFact $_ } }
+}
+
 function Get-AdapterFact {
     try { $adapters = [System.Net.NetworkInformation.NetworkInterface]::GetAllNetworkInterfaces() } catch { return }
     foreach ($adapter in $adapters) {
@@ -393,6 +401,7 @@ function Get-HostFacet {
         powershell = $PSVersionTable.PSVersion.ToString()
         elevated = $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
         time = [DateTime]::UtcNow.ToString('yyyy-MM-ddTHH:mm:ssZ', [System.Globalization.CultureInfo]::InvariantCulture)
+        utc_offset = [int][System.DateTimeOffset]::Now.Offset.TotalMinutes
         name = [Environment]::MachineName
         adapters = @(Get-AdapterFact)
     }
@@ -555,6 +564,7 @@ function Get-Fact {
     if ($Facets -contains 'served') { $facts.served = @(Get-ServedFacet -Ports $ports) }
     if ($Facets -contains 'host') { $facts.host = Get-HostFacet }
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
+    if ($Facets -contains 'sessions') { $facts.sessions = Get-SessionFacet }
     if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } else { $null } }
     if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts

@@ -15,6 +15,7 @@ from .inputs import Endpoint, pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, mode_evidence
 from .names import CONFIG_STORE_KEY, MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, SSTP_KEY, owner_of
 from .state import HostState, LoggedEvent, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
+from .windows import explain
 from .x509 import Certificate
 
 _START = {0: "boot", 1: "system", 2: "automatic", 3: "manual", 4: "disabled"}
@@ -140,6 +141,7 @@ def server_result(state: HostState) -> dict[str, Any]:
         "remote_access": _remote_access_result(state),
         "installed": state.installed,
         "time": stamp(state.time),
+        "utc_offset": state.utc_offset,
         "windows": {"product": state.host.get("product"), "build": state.build, "revision": state.host.get("revision")},
         "powershell": state.host.get("powershell"),
         "elevated": bool(state.host.get("elevated")),
@@ -151,6 +153,8 @@ def server_result(state: HostState) -> dict[str, Any]:
         "adapters": [{**asdict(adapter), "addresses": list(adapter.addresses)} for adapter in state.adapters],
         "certificates": [stored_result(stored, state) for stored in state.certificates],
         "services": [_service_result(service) for service in state.services],
+        "sessions": state.sessions,
+        "sessions_error": None if state.sessions_error is None else f"The VPN sessions could not be counted: {explain(state.sessions_error)}.",
         "served": [_served_result(served) for served in state.served],
         "predecessors": predecessors_result(state),
         "interrupted": state.interrupted,

@@ -23,6 +23,7 @@ from .names import (
     CONFIG_STORE_KEY,
     LISTENER_PORT_VALUE,
     OFFLOAD,
+    RRAS_SERVICE,
     SHA1_VALUE,
     SHA256_VALUE,
     SSTP_KEY,
@@ -35,6 +36,8 @@ DEFAULT_PORT, DEFAULT_HTTP_PORT = 443, 80
 _LAST_PORT = 65535
 # Adapters of these kinds (System.Net.NetworkInformation.NetworkInterfaceType) bring no clients.
 _NO_NETWORK = ("loopback", "tunnel", "ppp")
+# RRAS runs, but without remote access: https://learn.microsoft.com/windows/win32/api/mprapi/nf-mprapi-mpradminconnectionenum
+_DDM_NOT_RUNNING = 903
 
 _EVENT_NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 # Windows writes up to nine digits of a second.
@@ -202,6 +205,9 @@ class HostState:
     adapters: tuple[Adapter, ...] = ()
     # None where nobody has asked RRAS.
     remote_access: RemoteAccess | None = None
+    # How many VPN sessions there are, of every protocol; None where that is not known, with an error as in Served where it was asked.
+    sessions: int | None = None
+    sessions_error: Mapping[str, Any] | None = None
 
     def record(self, endpoint: Endpoint) -> SslRecord | None:
         return next((r for r in self.records if r.endpoint == endpoint), None)
@@ -284,6 +290,16 @@ class HostState:
         """The host's clock, UTC."""
         return parse_time(str(self.host["time"]))
 
+    @property
+    def utc_offset(self) -> int:
+        """The minutes by which the host's local time is ahead of UTC."""
+        return int(self.host.get("utc_offset") or 0)
+
+    @property
+    def local_time(self) -> dt.datetime:
+        """The host's clock as its users see it."""
+        return self.time.astimezone(dt.timezone(dt.timedelta(minutes=self.utc_offset)))
+
 
 def parse_time(text: str) -> dt.datetime:
     """An ISO 8601 time in UTC as the back-end and the event log write it, to the microsecond. Raises ValueError."""
@@ -301,6 +317,8 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
     sstp = facts.get("sstp") or {}
     product = facts.get("product") or {}
     events, events_error = read_events(facts.get("events") or {})
+    services = tuple(_read_service(s) for s in facts.get("services") or ())
+    sessions, sessions_error = read_sessions(facts.get("sessions"), services if "services" in facts else None)
     return HostState(
         state_id=state_id,
         port=ports[0],
@@ -308,7 +326,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         records=tuple(read_record(r) for r in http.get("records") or ()),
         parameters=_read_values(sstp.get("parameters")),
         certificates=tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content),
-        services=tuple(_read_service(s) for s in facts.get("services") or ()),
+        services=services,
         served=tuple(_read_served(s) for s in facts.get("served") or ()),
         host={name: value for name, value in (facts.get("host") or {}).items() if name != "adapters"},
         listen_only=tuple(http.get("listen_only") or ()),
@@ -320,6 +338,8 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         before_offload=_read_values(product.get("before_offload")) or {},
         adapters=tuple(_read_adapter(a) for a in (facts.get("host") or {}).get("adapters") or ()),
         remote_access=_read_remote_access(facts.get("remote_access")),
+        sessions=sessions,
+        sessions_error=sessions_error,
     )
 
 
@@ -401,6 +421,20 @@ def _read_remote_access(fact: Mapping[str, Any] | None) -> RemoteAccess | None:
         nodes=tuple(Node(str(node["name"]), str(node["status"])) for node in fact.get("nodes") or ()),
         error=fact.get("error"),
     )
+
+
+def read_sessions(fact: Mapping[str, Any] | None, services: tuple[Service, ...] | None) -> tuple[int | None, Mapping[str, Any] | None]:
+    """The facet sessions: how many, and the error. RRAS that does not run, or does without remote access, has none; services None: not read."""
+    if fact is None:
+        return None, None
+    rras = next((service for service in services or () if service.name.lower() == RRAS_SERVICE.lower()), None)
+    error = fact.get("error")
+    if services is not None and (rras is None or rras.state == "stopped"):
+        return 0, None
+    if error is not None and error.get("code") == _DDM_NOT_RUNNING:
+        return 0, None
+    count = fact.get("count")
+    return None if count is None else int(count), error
 
 
 def read_events(fact: Mapping[str, Any]) -> tuple[tuple[LoggedEvent, ...], Mapping[str, Any] | None]:

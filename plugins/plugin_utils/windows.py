@@ -22,7 +22,7 @@ from .state import HostState, parse_time, read_state
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 
 # What the back-end reads unless told; events are read only when they are asked for.
-DEFAULT_FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
+DEFAULT_FACETS = ("host", "http", "product", "served", "services", "sessions", "sstp", "stores")
 
 # Win32 and NTE codes in the words of what they mean here (domain facts 1.5 and 3).
 _CODES = {
@@ -33,6 +33,8 @@ _CODES = {
     1053: "the service did not answer in time",
     1058: "the service is disabled",
     1060: "there is no such service",
+    1460: "there was no answer in time",
+    1722: "the service does not answer",
     1312: "the certificate cannot be used: it is not in the store, or its private key does not open (1312)",
 }
 

@@ -81,6 +81,7 @@ def test_the_steps_of_event_21_run_as_they_stand(site: Site) -> None:
 
 def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     """ECDSA is what Wine cannot do, and it must say so rather than claim it."""
+    site.host.connect_clients(3)
     before = site.host.digest()
     variables = {"target": "all", "selftest_port": 44399, "dest": str(site.controller.folder)}
     run = site.controller.playbook("rras.sstp.selftest", variables=variables).succeeded()
@@ -97,6 +98,7 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     assert facts["sni_record_is_given_back_as_set"] is True
     assert (facts["mode"], facts["rras_says"]["available"], facts["rras_says"]["error"]) == ("automatic", True, None)
     assert [adapter["kind"] for adapter in facts["network_adapters"]] == ["loopback", "ethernet", "ethernet"]
+    assert (facts["vpn_sessions"], facts["minutes_ahead_of_utc"]) == ({"count": 3, "error": None}, 0)
     assert facts["nothing_is_left"] is True
 
 

@@ -19,9 +19,11 @@ from uuid import UUID
 SSTP_APP_ID = "{ba195980-cd49-458b-9e23-c84ee0adcd75}"
 SSTPSVC = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 LAB = r"SOFTWARE\lab"
-# What the lab has set of the network of a host, and of what RRAS itself says.
+# What the lab has set of the network of a host, of what RRAS itself says, and of its clients.
 NETWORK = LAB + r"\Network"
 REMOTE_ACCESS = LAB + r"\RemoteAccess"
+# Count: how many VPN clients are connected.
+SESSIONS = LAB + r"\Sessions"
 RPC_UNAVAILABLE = 1722
 ERROR_SERVICE_DATABASE_LOCKED = 1055
 
@@ -243,7 +245,7 @@ class Agent:
 
     def fault(self, function: str, code: int, *, skip: int = 0, times: int = 1, after: bool = False,
               endpoint: str | None = None) -> None:  # fmt: skip
-        """Let calls of an Http* function, EvtQuery or EvtNext fail: after `skip` matching ones, `times` of them (0: for ever).
+        """Let calls of an Http* or MprAdmin* function, EvtQuery or EvtNext fail: after `skip` matching ones, `times` of them (0: for ever).
 
         after: the work is done, and the code given then.
         """

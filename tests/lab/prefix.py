@@ -39,6 +39,7 @@ USER_SETTINGS = r"""
 [Software\\Wine\\DllOverrides] 1
 "httpapi"="native"
 "wevtapi"="native"
+"mprapi"="native"
 
 [Software\\Wine\\AppDefaults\\pwsh.exe\\DllOverrides] 1
 "iphlpapi"="native"
@@ -117,6 +118,8 @@ def environment(prefix: Path, **more: str) -> dict[str, str]:
     return {
         **kept,
         "LC_ALL": "C.UTF-8",
+        # A server's own time zone is not that of the machine that it runs on.
+        "TZ": "UTC",
         "WINEPREFIX": str(prefix),
         "WINEDEBUG": "-all",
         # mscoree must stay: .NET's own System.Runtime.dll imports it. Only wineboot does without (no Mono dialog).
@@ -159,6 +162,7 @@ def _build_doubles(tool: Tools, folder: Path) -> None:
     _compile(tool, folder / "httpapi_old.dll", ["httpapi.c"], "-shared", "-DLAB_NO_UPDATE")
     _compile(tool, folder / "wevtapi.dll", ["wevtapi.c", "wevtapi_lacking.c"], "-shared")
     _compile(tool, folder / "iphlpapi.dll", ["iphlpapi.c", "iphlpapi.def"], "-shared")
+    _compile(tool, folder / "mprapi.dll", ["mprapi.c"], "-shared")
     _compile(tool, folder / "service.exe", ["service.c"], str(library))
     agent = sorted(path.name for path in SOURCES.glob("agent*.c"))
     _compile(tool, folder / "agent.exe", [*agent, "json.c"], str(library))
@@ -238,7 +242,8 @@ def clone(build: Path, target: Path, *, http_update: bool = True, cmdlets: bool 
     own.mkdir()
     # The double forwards to Wine's own.
     (system32 / "iphlpapi.dll").rename(system32 / "iphlpapi_wine.dll")
-    chosen = {"httpapi.dll": "httpapi.dll" if http_update else "httpapi_old.dll", "wevtapi.dll": "wevtapi.dll", "iphlpapi.dll": "iphlpapi.dll"}
+    chosen = {"httpapi.dll": "httpapi.dll" if http_update else "httpapi_old.dll"}
+    chosen |= {name: name for name in ("wevtapi.dll", "iphlpapi.dll", "mprapi.dll")}
     for library, double in chosen.items():
         (system32 / library).unlink(missing_ok=True)
         shutil.copy2(doubles / double, system32 / library)

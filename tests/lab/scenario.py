@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from lab.agent import NETWORK, REMOTE_ACCESS, SSTPSVC, Agent, Record, WinError
+from lab.agent import NETWORK, REMOTE_ACCESS, SESSIONS, SSTPSVC, Agent, Record, WinError
 from lab.pki import ANY_PURPOSE, CLIENT_AUTH, SERVER_AUTH, Authority, Issued, keyring, pooled_key
 from lab.scenario_file import (
     INTERMEDIATE,
@@ -171,6 +171,8 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
         agent.clear_events()
         _start(agent)
     _shape_services(agent, state.services)
+    if "sessions" in scenario.host:
+        agent.set_value(SESSIONS, "Count", scenario.host["sessions"])
     if state.values is None:
         with _absent():  # it goes with the service
             agent.delete_key_tree(SSTPSVC)

@@ -33,7 +33,7 @@ OWNERS = {
     "nobody": "{00000000-0000-0000-0000-000000000000}",
 }
 
-HOST_KEYS = {"build": int, "http_update": bool, "elevated": bool, "port": int, "sha1": bool, "ipv6": bool, "cmdlets": bool}
+HOST_KEYS = {"build": int, "http_update": bool, "elevated": bool, "port": int, "sha1": bool, "ipv6": bool, "cmdlets": bool, "sessions": int}
 CERTIFICATE_KEYS = {
     "names": list, "days_left": int, "starts_in": int, "eku": (str, list), "key": str, "same_key_as": str, "issuer": str,
     "crl": list, "friendly_name": str,
@@ -57,6 +57,7 @@ SWITCHES = {"HashDelay", *(f"{name}.{word}" for name in SERVICES for word in ("S
 OPTION_KEYS = {
     "candidate": str, "by": str, "take_over": bool, "service_state": str, "service_timeout": int, "settle_timeout": int,
     "mode": str, "writer": str, "shared_records": bool, "port": int, "listener_port": int, "balancer": str,
+    "max_sessions": int, "window": list,
 }  # fmt: skip
 OPTION_WORDS = {"mode": ("as_found", "automatic", "administrator", "offload"), "writer": ("remote_access", "direct")}
 # What RRAS itself says, by the module RemoteAccess.
@@ -75,7 +76,7 @@ SCENARIO_KEYS = {
     "works": bool, "findings": (list, dict), "rotate": (str, dict), "with": dict, "after": dict, "assumed": list, "only": dict,
 }  # fmt: skip
 REQUIRED = ("title", "source", "findings", "rotate")
-OUTCOMES = ("refused", "failed", "not working")
+OUTCOMES = ("refused", "failed", "not working", "put off")
 KINDS = ("sim", "wine")
 
 
@@ -136,7 +137,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """kind: working, unchanged, refused, failed or 'not working'; words: part of the sentence that says why."""
+    """kind: working, unchanged, refused, failed, 'not working' or 'put off'; words: part of the sentence that says why."""
 
     kind: str
     words: str = ""
@@ -493,6 +494,8 @@ def _rotation(given: dict[str, Any], certificates: Collection[str]) -> Rotation:
     for key, known in OPTION_WORDS.items():
         if key in data:
             _word(data[key], known, f"with.{key}")
+    if "window" in data:
+        _texts(data["window"], "with.window")
     balancer = data.pop("balancer", None)
     if balancer is not None:
         _word(balancer, list(certificates), "with.balancer")

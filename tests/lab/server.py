@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from lab.agent import SSTP_APP_ID, Record
+from lab.agent import SESSIONS, SSTP_APP_ID, Record
 from lab.host import Command
 from lab.pki import Issued
 
@@ -31,6 +31,12 @@ class ServerAgent(Protocol):
 
     def set_record(self, record: Record, *, update: bool = False) -> None:
         """Write a record of HTTP.SYS."""
+
+    def set_value(self, path: str, name: str, value: int | str | bytes) -> None:
+        """Write a value below HKLM."""
+
+    def value(self, path: str, name: str) -> int | str | None:
+        """A value below HKLM."""
 
     def service(self, name: str) -> dict[str, Any]:
         """The state of a service."""
@@ -95,6 +101,15 @@ class Server(ABC):
             if self._agent.service(name)["state"] != "stopped":
                 self._agent.stop(name)
         self._agent.start("RemoteAccess")
+
+    def connect_clients(self, count: int) -> None:
+        """From now on so many VPN sessions; they end when RRAS stops, and do not come back by themselves."""
+        self._agent.set_value(SESSIONS, "Count", count)
+
+    @property
+    def sessions(self) -> int:
+        """How many VPN sessions there are."""
+        return int(self._agent.value(SESSIONS, "Count") or 0)
 
     def digest(self) -> str:
         """SHA-256 of what a change of the host shows in: equal digests, equal hosts."""

@@ -39,10 +39,10 @@ PREFLIGHT = ("take_over", "mode", "writer", "shared_records", "port", "listener_
 
 @dataclass(frozen=True)
 class Result:
-    """kind: working (it changed something), unchanged, refused (nothing was tried) or failed; words: the sentence.
+    """kind: working (it changed something), unchanged, put off (at most the import was done), refused (nothing was tried) or failed; words: the sentence.
 
     changed: whether a task reports a change that was not taken back; brought: whether the import is such a one; plan: that of the switch;
-    facts: what the failed task returns.
+    sessions: how many the switch says that it has ended; facts: what the failed task returns.
     """
 
     kind: str
@@ -50,6 +50,7 @@ class Result:
     changed: bool = False
     brought: bool = False
     plan: tuple[str, ...] = ()
+    sessions: int | None = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,6 +65,8 @@ class Driver:
         self._brought = False
         self._mended = False
         self._plan: list[str] = []
+        self._deferred: str | None = None
+        self._sessions: int | None = 0
 
     def _count(self, options: dict[str, Any]) -> dict[str, Any]:
         self._applied |= options["operation"] == "apply"
@@ -95,13 +98,15 @@ class Driver:
     def rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> Result:
         """What the role sstp_certificate does, without retiring."""
         self._applied = self._brought = self._mended = False
-        self._plan = []
+        self._plan, self._deferred, self._sessions = [], None, 0
         try:
             changed = self._rotate(scenario, issued)
         except SstpError as error:
             changed = self._brought or self._mended or bool(error.facts.get("changed"))
-            return Result("failed" if self._applied else "refused", str(error), changed, self._brought, tuple(self._plan), error.facts)
-        return Result("working" if changed else "unchanged", "", changed, self._brought, tuple(self._plan))
+            return Result("failed" if self._applied else "refused", str(error), changed, self._brought, tuple(self._plan), facts=error.facts)
+        if self._deferred:
+            return Result("put off", self._deferred, changed, self._brought, tuple(self._plan), self._sessions)
+        return Result("working" if changed else "unchanged", "", changed, self._brought, tuple(self._plan), self._sessions)
 
     def _rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
         source = _source(scenario, issued)
@@ -128,7 +133,7 @@ class Driver:
 
     def _switch(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
         switch = self.perform(rotate_action, **_source(scenario, issued), **_options(scenario, issued))
-        self._plan = switch["plan"]
+        self._plan, self._deferred, self._sessions = switch["plan"], switch["deferred"], switch["sessions"]
         return bool(switch["changed"])
 
     def _take_away(self, thumbprint: str) -> None:

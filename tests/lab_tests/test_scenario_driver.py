@@ -38,7 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 
     audit = {"candidate": PREFLIGHT, "server": {"certificates": []}}
     monkeypatch.setattr(scenario_driver, "audit_action", action("audit", audit, ("service_timeout",)))
-    monkeypatch.setattr(scenario_driver, "rotate_action", action("rotate", {"plan": ["x"], "changed": True}, ("writer",)))
+    monkeypatch.setattr(scenario_driver, "rotate_action", action("rotate", {"plan": ["x"], "changed": True, "deferred": None, "sessions": 0}, ("writer",)))
     return found
 
 

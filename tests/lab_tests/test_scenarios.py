@@ -16,6 +16,7 @@ from lab.pki import Authority
 from lab.raw_state import as_found, whole
 from lab.scenario import Scenario, ScenarioError, load, names
 from lab.sim.host import SimHost
+from promises import differing
 from scenario_driver import Driver, SstpError
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
@@ -121,6 +122,7 @@ LEAST = {"title": "x", "source": "[domain 7]", "findings": "[]", "rotate": "work
         ({"rotate": "works"}, "rotate must be working or unchanged, not 'works'"),
         ({"rotate": "{refused: a, failed: b}"}, "rotate must be working, unchanged, or one of"),
         ({"with": "{take_over: 'yes'}"}, "with.take_over must be true or false"),
+        ({"with": "{window: [7]}"}, "with.window must be a list of texts"),
         ({"after": "{findings: []}"}, "after has no key 'findings'"),
         ({"only": "{hyperv: x}"}, "only has no key 'hyperv'"),
         ({"events": "[x]"}, "events must be a list of numbers"),
@@ -189,10 +191,14 @@ def check_rotation(driver: Driver, wanted: Scenario, host: Any, issued: Any, bef
     before, after = whole(before), whole(host.state())
     if kind == "working":
         assert scenario.raised(after, before) == [], "the service complains of what it was left with"
-    if kind in ("refused", "failed"):
+    if kind in ("refused", "failed", "put off"):
         assert wanted.rotate.words in result.words
+    assert result.sessions == (wanted.host.get("sessions", 0) if kind in ("working", "put off") else 0)
+    assert host.sessions == (0 if kind == "working" else wanted.host.get("sessions", 0))
     if kind in ("refused", "unchanged"):
         assert after == before
+    elif kind == "put off":
+        assert differing(before, after) <= {"certificates", "containers"}
     elif kind == "failed" and wanted.after is None:
         assert as_found(after) == as_found(before)
     elif wanted.rotate.kind == "not working":

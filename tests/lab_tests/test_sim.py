@@ -324,10 +324,11 @@ def test_a_host_without_rras(bare: SimHost) -> None:
 def test_the_facts(host: SimHost) -> None:
     host.agent.set_value(SSTPSVC, "Long", "x" * 4097)
     facts = observe(host)["facts"]
-    assert facts.keys() == {"ports", "host", "http", "sstp", "services", "stores", "served", "product"}
+    assert facts.keys() == {"ports", "host", "http", "sstp", "services", "sessions", "stores", "served", "product"}
     assert {name: fact for name, fact in facts["host"].items() if name != "adapters"} == {
         "name": "VPN01", "build": "20348", "revision": 2849, "product": "Windows Server 2022 Standard",
         "powershell": "5.1.20348.1", "elevated": True, "time": "2026-09-21T14:13:20Z",
+        "utc_offset": 0,
     }  # fmt: skip
     assert facts["http"]["records"][1] == {
         "family": "ip", "address": "::", "port": 443, "host": None, "certificate_hash": OLD.thumbprint.upper(),
@@ -338,6 +339,7 @@ def test_the_facts(host: SimHost) -> None:
     assert facts["sstp"]["parameters"]["SHA1CertificateHash"] == {"kind": "binary", "data": OLD.thumbprint.upper()}
     assert facts["services"][0] == {"name": "SstpSvc", "state": "running", "start": 3, "depends_on": ["HTTP"]}
     assert facts["product"] == {"predecessors": None, "before_offload": None, "journal": None}
+    assert facts["sessions"] == {"count": 0, "error": None}
     (stored,) = facts["stores"]["MY"]
     assert stored["key"].items() >= {"provider_type": 24, "flags": 0x20, "key_spec": 1, "acquire_code": 0, "signature": None}.items()
 
@@ -348,9 +350,54 @@ def test_the_clock_can_be_wrong_and_far_ahead(bare: SimHost) -> None:
     assert observe(bare, "host")["facts"]["host"]["time"] == "2026-09-27T14:13:20Z"
 
 
+def sessions(host: SimHost) -> tuple[int | None, str | None, int | None]:
+    """Count, function and code."""
+    fact = observe(host, "sessions")["facts"]["sessions"]
+    error = fact["error"] or {"function": None, "code": None}
+    return fact["count"], error["function"], error["code"]
+
+
+def test_sessions_end_when_rras_stops_or_dies(host: SimHost) -> None:
+    host.connect_clients(12)
+    assert sessions(host) == (12, None, None)
+    host.restart()
+    assert (sessions(host), host.sessions) == ((0, None, None), 0)
+    host.connect_clients(3)
+    host.agent.stop("RemoteAccess")
+    assert (sessions(host), host.sessions) == ((None, "MprAdminConnectionEnumEx", 1722), 0)
+    host.agent.switch("RemoteAccess.DiesAfter", 1000)
+    host.agent.start("RemoteAccess")
+    host.connect_clients(3)
+    host.pass_time(2)
+    assert host.sessions == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "code", "told"),
+    [
+        ("MprAdminServerConnect", 5, (None, "MprAdminServerConnect", 5)),
+        ("MprAdminConnectionEnumEx", 5, (None, "MprAdminConnectionEnumEx", 5)),
+        ("MprAdminConnectionEnumEx", 903, (None, "MprAdminConnectionEnumEx", 903)),
+        ("MprAdminConnectionEnumEx", 127, (12, None, None)),
+        ("MprAdminConnectionEnumEx", 87, (12, None, None)),
+        ("MprAdminConnectionEnum", 5, (12, None, None)),
+    ],
+)
+def test_sessions_that_cannot_be_counted(host: SimHost, function: str, code: int, told: tuple[int | None, str | None, int | None]) -> None:
+    host.connect_clients(12)
+    host.agent.fault(function, code)
+    assert sessions(host) == told
+
+
+def test_only_an_administrator_counts_sessions(host: SimHost) -> None:
+    host.machine.elevated = False
+    assert sessions(host) == (None, "MprAdminConnectionEnumEx", 5)
+
+
 @pytest.mark.parametrize(
     ("change", "differs"),
     [
+        (lambda host: host.connect_clients(3), False),
         (lambda host: host.agent.delete_record("ip", "[::]:443"), True),
         (lambda host: host.agent.set_value(SSTPSVC, "Anything", 1), True),
         (lambda host: host.agent.delete_certificate(OLD.thumbprint), True),
@@ -759,7 +806,8 @@ def test_a_module_over_the_wire(host: SimHost, form: str) -> None:
         ({"operation": "nope"}, "value of operation must be one of: observe, apply. Got no match for: nope"),
         (
             {"operation": "observe", "facets": ["nope"]},
-            "value of facets must be one or more of: events, host, http, product, remote_access, served, services, sstp, stores. Got no match for: nope",
+            "value of facets must be one or more of: events, host, http, product, remote_access, served, services, sessions, sstp, stores. "
+            "Got no match for: nope",
         ),
         ({"operation": "observe", "bogus": 1}, "Unsupported parameters for (rras.sstp.windows_backend) module: bogus."),
         ({"operation": "observe", "ports": "x"}, "argument for list entry ports is of type System.String and we were unable to convert to int:"),

@@ -213,6 +213,26 @@ def test_the_back_end_reads_events_by_id_and_time(host: WineHost) -> None:
     assert error["code"] == 5
 
 
+def test_the_back_end_counts_sessions(host: WineHost, issued: pki.Issued) -> None:
+    """Over several pages of connections; with the older function where the newer one is said to be missing; and none after RRAS has stopped."""
+
+    def facet() -> dict[str, Any]:
+        found: dict[str, Any] = module_call.call(host, {"operation": "observe", "facets": ["sessions"]})["facts"]["sessions"]
+        return found
+
+    host.install(issued)
+    host.connect_clients(12)
+    host.agent.fault("MprAdminConnectionEnumEx", 127, skip=3, times=0)
+    assert facet() == {"count": 12, "error": None}
+    assert host.agent.value(LAB + r"\Faults\Counts", "MprAdminConnectionEnumEx") == 3
+    assert facet() == {"count": 12, "error": None}
+    assert host.agent.value(LAB + r"\Faults\Counts", "MprAdminConnectionEnumEx") == 4
+    host.agent.stop("RemoteAccess")
+    stopped = facet()
+    assert (stopped["count"], stopped["error"]["function"], stopped["error"]["code"]) == (None, "MprAdminConnectionEnum", 1722)
+    assert host.sessions == 0
+
+
 def test_events_of_administrator_mode(host: WineHost, issued: pki.Issued) -> None:
     host.install(issued, start=False)
     host.agent.set_value(SSTPSVC, "isHashConfiguredByAdmin", 1)

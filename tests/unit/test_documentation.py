@@ -354,7 +354,9 @@ def server(*certificates: StoredCertificate, bound: Any = OLD) -> HostState:
             "elevated": True,
             "name": "VPN01",
             "time": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "utc_offset": 60,
         },
+        sessions=12,
         predecessors={"00" * 20: "2026-02-01T00:00:00Z"},
     )
 
@@ -363,6 +365,7 @@ BEFORE = server(stored(OLD, "a"), stored(NEW, "b"))
 WITHOUT_NEW = server(stored(OLD, "a"))
 ROTATED = server(stored(OLD, "a"), stored(NEW, "b"), bound=NEW)
 STOPPED = replace(BEFORE, services=tuple(replace(service, state="stopped") for service in BEFORE.services))
+UNCOUNTED = replace(BEFORE, sessions=None, sessions_error={"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"})
 BROKEN = replace(BEFORE, records=BEFORE.records[:1], served=())
 INTERRUPTED = replace(BROKEN, interrupted=True)
 NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
@@ -409,6 +412,7 @@ Case = tuple[str, Json, HostState, HostState]
 CASES: list[Case] = [
     ("server_info", {}, BEFORE, BEFORE),
     ("server_info", {"port": 443}, MISSING, MISSING),
+    ("server_info", {}, UNCOUNTED, UNCOUNTED),
     ("audit", {}, BEFORE, BEFORE),
     ("audit", {"pfx": PFX, "fail_on": "warning"}, BROKEN, BROKEN),
     ("audit", {"thumbprint": NEW.thumbprint}, WITHOUT_NEW, WITHOUT_NEW),
@@ -439,7 +443,11 @@ CASES: list[Case] = [
     ("certificate", {"state": "absent", "thumbprint": NEW.thumbprint}, WITHOUT_NEW, WITHOUT_NEW),
     ("restart", {}, BEFORE, BEFORE),
     ("restart", {"settle_timeout": 5}, STOPPED, BEFORE),
+    ("restart", {"max_sessions": 11}, BEFORE, BEFORE),
     ("rotate", {"thumbprint": NEW.thumbprint}, BEFORE, ROTATED),
+    ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 12, "window": ["sun 03:00-04:00"]}, BEFORE, ROTATED),
+    ("rotate", {"thumbprint": NEW.thumbprint, "window": ["sun 02:00-03:00"]}, BEFORE, ROTATED),
+    ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 0}, INTERRUPTED, ROTATED),
     ("rotate", {"pfx": PFX}, BROKEN, ROTATED),
     ("rotate", {"thumbprint": OLD.thumbprint}, BEFORE, BEFORE),
     ("rotate", {"thumbprint": NEW.thumbprint}, INTERRUPTED, ROTATED),
@@ -658,6 +666,35 @@ def test_a_refusal_after_an_interruption_tells_that_something_was_changed() -> N
     with pytest.raises(SstpError) as caught:
         perform("rotate", {"thumbprint": EXPIRED.thumbprint}, OneHost(interrupted, interrupted), check_mode=False)
     assert caught.value.facts.get("changed") is True
+
+
+class Untouchable(OneHost):
+    """Looks, and takes an interrupted change back; nothing else."""
+
+    def apply(self, scope: Any, state: HostState, changes: Any, secret: Any = None) -> Applied:
+        raise AssertionError("something was changed")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "state", "changed"),
+    [
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 11}, BEFORE, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "mode": "administrator", "writer": "direct", "window": ["sat 22:00-03:00"]}, BEFORE, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 0}, CHOSEN, False),
+        ("rotate", {"thumbprint": NEW.thumbprint, "max_sessions": 11}, INTERRUPTED, True),
+        ("restart", {"max_sessions": 11}, BEFORE, False),
+        ("restart", {"window": ["sat 22:00-03:00"]}, BEFORE, False),
+    ],
+)
+def test_what_is_put_off_touches_nothing_and_is_predicted_so(name: str, options: Json, state: HostState, changed: bool) -> None:
+    predicted, done = (perform(name, options, Untouchable(state, state), check_mode=check_mode) for check_mode in (True, False))
+    assert predicted["deferred"] == done["deferred"]
+    assert done["deferred"].startswith("The restart of RRAS was put off, so nothing was changed: ")
+    assert (done["changed"], done["sessions"]) == (changed, 12)
+    assert done["plan"] == (["take back an interrupted change"] if changed else [])
+    if name == "rotate":
+        assert (done["restarted"], done["evidence"], done["mode"]) == (False, None, state.mode)
+        assert done["diff"]["before"] == done["diff"]["after"]
 
 
 def test_a_restart_refuses_a_service_that_runs_although_disabled() -> None:

@@ -2,7 +2,7 @@
  * GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the doubles (httpapi.dll, wevtapi.dll, the services, the agent) share: where things are kept, and small helpers
+ * What the doubles (httpapi.dll, wevtapi.dll, mprapi.dll, the services, the agent) share: where things are kept, and small helpers
  * around the registry, the certificate stores and endpoint texts. */
 #ifndef LAB_H
 #define LAB_H
@@ -26,6 +26,8 @@
 /* The same names with the time of each event (REG_QWORD, a FILETIME). */
 #define LAB_EVENT_TIMES LAB_EVENTS L"\\Times"
 #define LAB_STARTS LAB_ROOT L"\\Starts"
+/* Count (REG_DWORD): how many clients are connected. */
+#define LAB_SESSIONS LAB_ROOT L"\\Sessions"
 #define SSTP_PARAMETERS L"SYSTEM\\CurrentControlSet\\Services\\SstpSvc\\Parameters"
 #define HTTP_PARAMETERS L"SYSTEM\\CurrentControlSet\\Services\\HTTP\\Parameters"
 #define STORES_KEY L"SOFTWARE\\Microsoft\\SystemCertificates"

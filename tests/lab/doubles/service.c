@@ -303,6 +303,7 @@ static void WINAPI service_main(DWORD argc, WCHAR **argv)
     /* Wine's service manager does not see a process die: what Windows would find is told, 1067. */
     code = WaitForSingleObject(stop_event, dies) == WAIT_TIMEOUT ? ERROR_PROCESS_ABORTED : 0;
     tell(DEPENDANT_GONE);
+    if (!wcscmp(role->name, L"RemoteAccess")) RegDeleteKeyValueW(HKEY_LOCAL_MACHINE, LAB_SESSIONS, L"Count");
     report(SERVICE_STOPPED, code);
 }
 

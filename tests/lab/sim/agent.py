@@ -227,7 +227,8 @@ class SimAgent:
 
         The Http* functions as on a Wine host (after: the work is done, and the code given then), and moreover
         CertOpenStore, PFXImportCertStore, CertAddCertificateContextToStore, CertDeleteCertificateFromStore,
-        CryptAcquireCertificatePrivateKey, CryptSignHash, RegSetValueEx, RegDeleteValue, StartService, ControlService, EvtQuery.
+        MprAdminServerConnect, MprAdminConnectionEnumEx, MprAdminConnectionEnum, CryptAcquireCertificatePrivateKey, CryptSignHash,
+        RegSetValueEx, RegDeleteValue, StartService, ControlService, EvtQuery.
         """
         with self._machine.busy():
             self._machine.faults.call(function, code, skip=skip, times=times, after=after, endpoint=endpoint)

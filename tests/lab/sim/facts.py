@@ -59,6 +59,8 @@ class Observer:
         if held(facets, "product"):
             own = ("Predecessors", "BeforeOffload", "Journal")
             facts["product"] = dict(zip(("predecessors", "before_offload", "journal"), (self._key(f"{PRODUCT}\\{name}") for name in own), strict=True))
+        if held(facets, "sessions"):
+            facts["sessions"] = self._sessions()
         if held(facets, "remote_access"):
             facts["remote_access"] = self._remote_access()
         if held(facets, "events"):
@@ -192,6 +194,12 @@ class Observer:
             served["error"] = error.fact()
         return served
 
+    def _sessions(self) -> dict[str, Any]:
+        try:
+            return {"count": self._machine.sessions(), "error": None}
+        except WindowsError as error:
+            return {"count": None, "error": error.fact()}
+
     def _remote_access(self) -> dict[str, Any] | None:
         conditions = self._options["remote_access_when"]
         if conditions and not any(holds(self._machine, condition) for condition in conditions):
@@ -219,6 +227,7 @@ class Observer:
             "powershell": self._machine.powershell,
             "elevated": self._machine.elevated,
             "time": self._machine.clock.date().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "utc_offset": self._machine.utc_offset,
             "name": self._machine.name,
             "adapters": self._machine.adapters(),
         }

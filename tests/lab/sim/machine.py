@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lab.agent import NETWORK
+from lab.agent import NETWORK, SESSIONS
 from lab.sim.adapters import adapters
 from lab.sim.clock import Clock
-from lab.sim.errors import WindowsError
+from lab.sim.errors import ACCESS_DENIED, WindowsError
 from lab.sim.faults import Faults
 from lab.sim.http_sys import HttpSys
 from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Key, Registry
@@ -34,16 +34,10 @@ RELEASES = {
 }
 NETBIOS_LENGTH = 15
 RESET, REFUSED, NO_ADDRESS = 10054, 10061, 10049
+NO_RPC_SERVER = 1722
+# With what the newer function says that a host lacks it.
+LACKING = (50, 87, 120, 127)
 REJECT = 0x8
-
-
-@dataclasses.dataclass(frozen=True)
-class Session:
-    """A VPN client that is connected (nothing reads it yet)."""
-
-    user: str
-    protocol: str = "SSTP"
-    address: str = "192.0.2.1"
 
 
 class Machine:
@@ -67,6 +61,7 @@ class Machine:
         self.services = ServiceManager(self.registry, self.clock, self.switches, elevated=elevated)
         self.sstp = SstpService(self.registry, self.http, self.stores, self.clock, self.switches)
         self.services.on_start["SstpSvc"] = self.sstp.on_start
+        self.services.on_end["RemoteAccess"] = lambda: self.registry.delete(SESSIONS, "Count")
         # Whether there is any IPv6 at all: without it not even ::1.
         self.ipv6 = True
         self.remote_access = RemoteAccess(self.registry, self.http, self.stores, self.sstp, lambda: self.ipv6_bound)
@@ -76,8 +71,8 @@ class Machine:
         self.listeners: set[int] = set()
         # Whether another run holds the back-end's mutex.
         self.locked = False
-        # For later: nothing reads these yet.
-        self.sessions: list[Session] = []
+        # Minutes by which local time is ahead of UTC.
+        self.utc_offset = 0
         self._describe(build, revision, product)
 
     def _describe(self, build: int, revision: int | None, product: str | None) -> None:
@@ -103,6 +98,25 @@ class Machine:
     def adapters(self) -> list[dict[str, Any]]:
         """The network adapters."""
         return adapters(loopback_ipv6=self.ipv6, ipv6=self.ipv6_bound)
+
+    def sessions(self) -> int:
+        """How many clients are connected, as mprapi.dll counts them; WindowsError."""
+        self.faults.check("MprAdminServerConnect")
+        try:
+            return self._enumerated("MprAdminConnectionEnumEx")
+        except WindowsError as error:
+            if error.code not in LACKING:
+                raise
+        return self._enumerated("MprAdminConnectionEnum")
+
+    def _enumerated(self, function: str) -> int:
+        self.faults.check(function)
+        rras = self.services.find("RemoteAccess")
+        if rras is None or rras.state != "running":
+            raise WindowsError(function, NO_RPC_SERVER)
+        if not self.elevated:
+            raise WindowsError(function, ACCESS_DENIED)
+        return self.registry.dword(SESSIONS, "Count")
 
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:

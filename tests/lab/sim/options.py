@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FACETS = ("host", "http", "product", "served", "services", "sstp", "stores")
+FACETS = ("host", "http", "product", "served", "services", "sessions", "sstp", "stores")
 ALL_FACETS = tuple(sorted((*FACETS, "events", "remote_access")))
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 TRUE = ("y", "yes", "on", "1", "true", "t", "1.0")

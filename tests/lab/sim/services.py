@@ -44,6 +44,7 @@ class ServiceManager:
         self._services: dict[str, Service] = {}
         self.elevated = elevated
         self.on_start: dict[str, OnStart] = {}
+        self.on_end: dict[str, Callable[[], object]] = {}
         registry.set(f"{SERVICES}\\{DRIVER}", "Start", "dword", 3)
         for name, needs in GRAPH:
             self.create(name, 3, [needs])
@@ -151,6 +152,8 @@ class ServiceManager:
         for timer in service.timers:
             timer.cancel()
         service.timers.clear()
+        if end := self.on_end.get(service.name):
+            end()
 
     def _switch(self, service: Service, what: str) -> int:
         return self._switches.get(f"{service.name}.{what}".upper(), 0)

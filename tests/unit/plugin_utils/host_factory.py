@@ -124,9 +124,11 @@ def healthy_facts() -> dict[str, Any]:
             "powershell": "5.1.20348.2110",
             "elevated": True,
             "time": "2026-03-01T12:00:00Z",
+            "utc_offset": 60,
             "name": "VPN1",
         },
         "product": {"predecessors": None, "journal": None},
+        "sessions": {"count": 12, "error": None},
     }
 
 

@@ -38,6 +38,7 @@ from host_factory import (
     offloading,
     record,
     record_fact,
+    service_fact,
     stored_fact,
     with_adapters,
     with_parameter,
@@ -533,3 +534,43 @@ VIEW = {"available": True, "ssl_certificate": None, "use_http": None, "connect_t
 )
 def test_what_rras_says_is_read(fact, view):
     assert read({**healthy_facts(), "remote_access": fact}).remote_access == view
+
+
+DENIED = {"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"}
+SILENT = {"function": "MprAdminConnectionEnumEx", "code": 1722, "message": "The RPC server is unavailable"}
+ROUTER_ONLY = {"function": "MprAdminConnectionEnumEx", "code": 903, "message": "The Demand-dial Interface Manager is not running"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "rras", "read"),
+    [
+        ({"count": 12, "error": None}, "running", (12, None)),
+        ({"count": 0, "error": None}, "running", (0, None)),
+        ({"count": None, "error": DENIED}, "running", (None, DENIED)),
+        ({"count": None, "error": SILENT}, "stop_pending", (None, SILENT)),
+        ({"count": None, "error": SILENT}, "stopped", (0, None)),
+        ({"count": None, "error": SILENT}, None, (0, None)),
+        ({"count": None, "error": ROUTER_ONLY}, "running", (0, None)),
+        (None, "running", (None, None)),
+        (None, "stopped", (None, None)),
+    ],
+)
+def test_sessions_are_read(fact, rras, read):
+    facts = {**healthy_facts(), "sessions": fact}
+    services = [service for service in facts["services"] if service["name"] != "RemoteAccess"]
+    facts["services"] = services if rras is None else [*services, service_fact("RemoteAccess", "RasMan", state=rras)]
+    state = read_state(facts, "1", CHALLENGE)
+    assert (state.sessions, state.sessions_error) == read
+
+
+def test_without_the_services_it_is_not_known_that_rras_does_not_run():
+    facts = {name: fact for name, fact in healthy_facts().items() if name != "services"}
+    facts["sessions"] = {"count": None, "error": SILENT}
+    assert read_state(facts, "1", CHALLENGE).sessions is None
+
+
+@pytest.mark.parametrize(("offset", "shown"), [(60, "2026-03-01 13:00"), (-570, "2026-03-01 02:30"), (None, "2026-03-01 12:00")])
+def test_the_local_time_is_that_of_the_host(offset, shown):
+    facts = healthy_facts()
+    facts["host"]["utc_offset"] = offset
+    assert f"{read_state(facts, '1', CHALLENGE).local_time:%Y-%m-%d %H:%M}" == shown

@@ -103,7 +103,7 @@ def test_observe_asks_for_some_facets_only():
 @pytest.mark.parametrize(
     ("facets", "asked"),
     [
-        (None, ["host", "http", "product", "served", "services", "sstp", "stores", "events"]),
+        (None, ["host", "http", "product", "served", "services", "sessions", "sstp", "stores", "events"]),
         (("host",), ["host", "events"]),
     ],
 )

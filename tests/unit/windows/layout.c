@@ -10,6 +10,8 @@
 #include <wincrypt.h>
 #include <bcrypt.h>
 #include <ncrypt.h>
+#include <mprapi.h>
+#include <lm.h>
 #include <stddef.h>
 
 // The header has the tag alone, and typedefs of other names.

@@ -27,7 +27,7 @@ MUTATIONS = {
 
 
 def test_there_are_utils() -> None:
-    assert {util.name for util in UTILS} >= {"_HttpSys.cs", "_Certificates.cs"}
+    assert {util.name for util in UTILS} >= {"_HttpSys.cs", "_Certificates.cs", "_Sessions.cs"}
 
 
 @pytest.mark.parametrize("util", UTILS, ids=lambda util: util.name)

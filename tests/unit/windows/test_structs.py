@@ -18,6 +18,7 @@ pytest_plugins = ("windows_fixtures",)
 
 HTTPSYS = next(util for util in UTILS if util.name == "_HttpSys.cs")
 CERTIFICATES = next(util for util in UTILS if util.name == "_Certificates.cs")
+SESSIONS = next(util for util in UTILS if util.name == "_Sessions.cs")
 
 
 class Layout(NamedTuple):
@@ -54,6 +55,7 @@ IN_HEADERS = {
         "CRYPT_KEY_PROV_INFO": ["pwszContainerName", "pwszProvName", "dwProvType", "dwFlags", "cProvParam", "rgProvParam", "dwKeySpec"],
         "BCRYPT_PKCS1_PADDING_INFO": ["pszAlgId"],
     },
+    SESSIONS: {"MPRAPI_OBJECT_HEADER": ["revision", "type", "size"]},
 }
 # The compiler's header knows no SNI and CCS: the numbers of domain.md 1.3, computed from the documented declarations.
 DOCUMENTED = {
@@ -78,6 +80,7 @@ C_NAMES = {
     "NativeMethods.QueryExact": "HttpServiceConfigQueryExact",
     "NativeMethods.QueryNext": "HttpServiceConfigQueryNext",
     "SslFamily.Ip": "HttpServiceConfigSSLCertInfo",
+    "NativeMethods.SizeOfConnection": "sizeof(RAS_CONNECTION_EX)",
 }
 DOCUMENTED_CONSTANTS = {"SslFamily.Sni": 5, "SslFamily.Ccs": 6}
 
@@ -96,6 +99,8 @@ MUTATIONS: list[tuple[Path, dict[str, str], str]] = [
     (CERTIFICATES, {"public uint cProvParam;": ""}, "CRYPT_KEY_PROV_INFO"),
     (CERTIFICATES, {"pwszContainerName;": "pwszProvName;", "pwszProvName;": "pwszContainerName;"}, "CRYPT_KEY_PROV_INFO"),
     (CERTIFICATES, {"uint cbData;": "ulong cbData;"}, "CRYPTOAPI_BLOB"),
+    (SESSIONS, {"ushort size;": "uint size;"}, "MPRAPI_OBJECT_HEADER"),
+    (SESSIONS, {"byte revision;": "byte type;", "byte type;": "byte revision;"}, "MPRAPI_OBJECT_HEADER"),
 ]
 NATIVE = re.compile(r"\A(.*?^\{\n)(    internal static class NativeMethods\n    \{\n.*?^    \}\n)", re.DOTALL | re.MULTILINE)
 
