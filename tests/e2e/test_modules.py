@@ -95,6 +95,7 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     assert (facts["uncommon_settings_are_kept"], facts["unknown_flag_bit_is_taken"]) == ("applied", "applied")
     assert facts["missing_certificate_gives"] == 1312
     assert facts["failed_transaction_is_undone"] is True
+    assert facts["lost_answer_is_kept"] is True
     assert facts["sni_record_is_given_back_as_set"] is True
     assert (facts["mode"], facts["rras_says"]["available"], facts["rras_says"]["error"]) == ("automatic", True, None)
     assert [adapter["kind"] for adapter in facts["network_adapters"]] == ["loopback", "ethernet", "ethernet"]

@@ -88,7 +88,8 @@ class Changes:
             found = [(item["name"], self._service_state(item["name"])) for item in change["states"]]
             states = [{"name": name, "state": "stopped" if state in ("stopped", "stoppending") else "running"} for name, state in found]
             # One that was dead below another that ran takes that with it when it is stopped.
-            states = sorted(states[::-1], key=lambda item: item["state"] == "running")
+            states.reverse()
+            states.sort(key=lambda item: item["state"] == "running")
             return {"kind": "services", "states": states, "timeout": change.get("timeout"), "each": True}
         if kind == "set_remote_access":
             return {"kind": "set_remote_access", "thumbprint": (self._chosen() or "").upper()}
