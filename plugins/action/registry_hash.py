@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteValue, SetValue
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_derived_hash, require_sstp
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_derived_hash, require_sstp, require_way_back
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_hex
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SHA1_VALUE, SHA256_VALUE, SSTP_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, hash_result
@@ -42,6 +42,7 @@ class ActionModule(SstpAction):
         if args["state"] == "absent" and "sha256" in wanted and before["sha256"] is not None:
             require_derived_hash(state)
         changes = [change for name, value in wanted.items() if (change := _change(state, name, value))]
+        require_way_back(state, changes)
         after = {**before, **wanted}
         if changes and not self.check_mode:
             after = _hashes(backend.apply(scope, state, changes).state)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .changes import Change, SetServices, value_is
-from .errors import ConflictError, SstpError
+from .errors import ConflictError, SstpError, shortened
 from .names import BY_ADMIN_VALUE, CONFIG_STORE_KEY, HARDWARE_PROVIDERS, SSTP_KEY, USE_HTTPS_VALUE
 from .state import HostState, parse_time, read_state
 
@@ -192,14 +192,14 @@ def _sentence(result: Mapping[str, Any]) -> str:
     error = result.get("error")
     if isinstance(error, Mapping):
         return f"The host could not be read: {explain(error)}."
-    return str(result.get("msg") or result.get("module_stderr") or "The back-end on the host gave no answer.").strip()
+    return shortened(str(result.get("msg") or result.get("module_stderr") or "The back-end on the host gave no answer.").strip(), 2000)
 
 
 def explain(error: Mapping[str, Any]) -> str:
     """An error of the back-end in words: what it means, then function and code."""
     code, function = error.get("code"), error.get("function")
     text = _CODES.get(int(code)) if code is not None else None
-    words = text or str(error.get("message") or "no reason was given").strip().rstrip(".")
+    words = text or shortened(str(error.get("message") or "no reason was given").strip().rstrip("."))
     if code is None:
         return words
     number = str(code) if int(code) >= 0 else f"0x{int(code) & 0xFFFFFFFF:08X}"

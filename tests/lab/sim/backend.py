@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,15 +155,18 @@ class Backend:
         unsaid: dict[str, Any] | None = None
         for value in sorted(key.values.values(), reverse=True) if key else []:
             inverse: dict[str, Any] = {"kind": "unreadable"}
+            index = int(value.name) if re.fullmatch("[0-9]{4}", value.name) else None
             try:
                 inverse = _read_inverse(value.data)
-                self._strike("undoing", int(value.name))
+                self._strike("undoing", -1 if index is None else index)
                 if self._changes.would_alter(inverse):
                     self._changes.perform(inverse)
-                self.result["undone"].append({"index": int(value.name), "kind": inverse["kind"]})
-            except WindowsError as error:
+                self.result["undone"].append({"index": index, "kind": inverse.get("kind")})
+            except (WindowsError, AttributeError, LookupError, TypeError, ValueError) as problem:
+                # An entry may be anything, and PowerShell finds something amiss with each.
+                error = problem if isinstance(problem, WindowsError) else WindowsError(None, None, f"The change cannot be read: {problem}")
                 dead = self._changes.lost(inverse, error.code)
-                (lost if dead else stuck).append({"index": int(value.name), "kind": inverse["kind"], "error": error.fact()})
+                (lost if dead else stuck).append({"index": index, "kind": inverse.get("kind"), "error": error.fact()})
                 unsaid = inverse if dead and inverse["kind"] == "set_remote_access" else unsaid
             if not stuck:
                 self._machine.registry.delete(JOURNAL, value.name)
@@ -177,9 +181,11 @@ class Backend:
 
 def _read_inverse(data: object) -> dict[str, Any]:
     try:
-        inverse: dict[str, Any] = json.loads(str(data))
+        inverse = json.loads(data) if isinstance(data, str) else None
     except ValueError as error:
         raise WindowsError(None, None, f"Invalid JSON primitive: {data}.") from error
+    if not isinstance(inverse, dict):
+        raise WindowsError(None, None, "The entry is no inverse of a change.")
     return inverse
 
 

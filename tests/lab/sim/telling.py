@@ -17,8 +17,19 @@ def held(items: Iterable[object], wanted: object) -> bool:
     return any(str(item).casefold() == folded for item in items)
 
 
+# A longer value is told by its length alone.
+VALUE_LIMIT = 4096
+
+
+def length_of(data: object) -> int:
+    """The characters of a value's texts."""
+    return sum(len(item) for item in (data if isinstance(data, list) else [data]) if isinstance(item, str))
+
+
 def told_value(value: Value) -> dict[str, Any]:
     """A registry value: kind and data."""
+    if value.kind == "unknown" or (value.kind in ("dword", "qword") and not isinstance(value.data, int)):
+        return {"kind": value.kind, "data": None}
     data = value.data.hex().upper() if isinstance(value.data, bytes) else value.data
     return {"kind": value.kind, "data": list(data) if isinstance(data, list) else data}
 
