@@ -20,8 +20,11 @@ if TESTS not in sys.path:
 import in_place  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import audit as audit_action  # noqa: E402
 from ansible_collections.rras.sstp.plugins.action import certificate as certificate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import registry_hash as hash_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import restore as restore_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import rotate as rotate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import server_info as info_action  # noqa: E402, F401
+from ansible_collections.rras.sstp.plugins.action import ssl_binding as binding_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError  # noqa: E402
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend  # noqa: E402
 from lab.pki import Issued  # noqa: E402

@@ -182,7 +182,7 @@ class Backend:
 def _read_inverse(data: object) -> dict[str, Any]:
     try:
         inverse = json.loads(data) if isinstance(data, str) else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WindowsError(None, None, f"Invalid JSON primitive: {data}.") from error
     if not isinstance(inverse, dict):
         raise WindowsError(None, None, "The entry is no inverse of a change.")

@@ -20,7 +20,7 @@ from lab.sim.records import Fields, text, told
 from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION
 from lab.sim.sstp import DEFAULT_PORT
 from lab.sim.store import Entry, KeyLink
-from lab.sim.telling import VALUE_LIMIT, held, joined, length_of, state_name, told_value
+from lab.sim.telling import VALUE_LIMIT, beginning, held, joined, length_of, state_name, told_value
 
 JOURNAL = PRODUCT + r"\Journal"
 LAST_PORT = 65535
@@ -146,7 +146,7 @@ class Observer:
         return {
             "thumbprint": thumbprint,
             "raw": entry.certificate.encoded,
-            "friendly_name": entry.friendly_name and entry.friendly_name[:VALUE_LIMIT],
+            "friendly_name": beginning(entry.friendly_name),
             "key": self._key_fact(entry.link, held(to_prove, thumbprint)) if entry.link else None,
         }
 

@@ -22,8 +22,13 @@ VALUE_LIMIT = 4096
 
 
 def length_of(data: object) -> int:
-    """The characters of a value's texts."""
-    return sum(len(item) for item in (data if isinstance(data, list) else [data]) if isinstance(item, str))
+    """The characters of a value's texts, as Windows counts them."""
+    return sum(len(item.encode("utf-16-le", "surrogatepass")) // 2 for item in (data if isinstance(data, list) else [data]) if isinstance(item, str))
+
+
+def beginning(text: str | None) -> str | None:
+    """A label, cut off where it is too long."""
+    return None if text is None else text.encode("utf-16-le", "surrogatepass")[: 2 * VALUE_LIMIT].decode("utf-16-le", "surrogatepass")
 
 
 def told_value(value: Value) -> dict[str, Any]:
