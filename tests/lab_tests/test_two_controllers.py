@@ -128,7 +128,7 @@ def interrupted(first: str, second: str, before: int) -> tuple[dict[str, Any], s
         return shape(site), words, judge.working(site.host.state()), next(calls)
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(WORKS, 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(WORKS, 2)))
 def test_one_that_comes_in_between_leaves_nothing_mixed(first: str, second: str) -> None:
     alone, (both, refusal) = one_after_the_other(first)[0], one_after_the_other(first, second)
     for before in range(20):
@@ -141,7 +141,7 @@ def test_one_that_comes_in_between_leaves_nothing_mixed(first: str, second: str)
             assert found == both
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(["rotate to other", "rotate to spare", "rotate to old", "restore"], 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(["rotate to other", "rotate to spare", "rotate to old", "restore"], 2)))
 def test_of_two_that_change_the_certificate_at_once_one_wins_and_the_other_gets_a_conflict(first: str, second: str) -> None:
     told = []
     for before in range(20):
