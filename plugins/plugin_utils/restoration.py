@@ -55,7 +55,8 @@ def read_snapshot(given: Mapping[str, Any]) -> Snapshot:
             services={str(name): str(state) for name, state in given["services"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SstpError(f"Option snapshot is damaged ({type(error).__name__}: {shortened(str(error))}); give what rras.sstp.rotate returned, unchanged.") from None
+        why = f"{type(error).__name__}: {shortened(str(error))}"
+        raise SstpError(f"Option snapshot is damaged ({why}); give what rras.sstp.rotate returned, unchanged.") from None
 
 
 def _values(path: str, given: Mapping[str, Any]) -> dict[str, RegistryValue | None]:
@@ -82,22 +83,19 @@ def _record(given: Mapping[str, Any]) -> SslRecord:
 def _value(name: str, given: Mapping[str, Any]) -> RegistryValue:
     """A value whose data is of the form that its kind has."""
     kind, data = str(given["kind"]), given["data"]
-    fits = {
-        "binary": lambda: isinstance(data, str) and _HEX.fullmatch(data),
-        "none": lambda: isinstance(data, str) and _HEX.fullmatch(data),
-        "dword": lambda: _is_number(data) and 0 <= data <= _LARGEST,
-        "qword": lambda: _is_number(data),
-        "string": lambda: isinstance(data, str),
-        "expandstring": lambda: isinstance(data, str),
-        "multistring": lambda: isinstance(data, list) and all(isinstance(item, str) for item in data),
-    }.get(kind)
-    if data is not None and (fits is None or not fits()):
+    if data is not None and not _fits(kind, data):
         raise ValueError(f"the data of {name} is not of the kind {shortened(kind)}")
     return RegistryValue(kind, data)
 
 
-def _is_number(data: Any) -> bool:
-    return isinstance(data, int) and not isinstance(data, bool)
+def _fits(kind: str, data: Any) -> bool:
+    if kind in ("binary", "none"):
+        return isinstance(data, str) and _HEX.fullmatch(data) is not None
+    if kind in ("dword", "qword"):
+        return isinstance(data, int) and not isinstance(data, bool) and (kind == "qword" or 0 <= data <= _LARGEST)
+    if kind == "multistring":
+        return isinstance(data, list) and all(isinstance(item, str) for item in data)
+    return kind in ("string", "expandstring") and isinstance(data, str)
 
 
 def require_origin(state: HostState, snapshot: Snapshot) -> None:

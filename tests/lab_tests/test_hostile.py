@@ -275,7 +275,12 @@ def test_a_long_value_that_changes_is_a_conflict(site: tuple[SimHost, Issues]) -
     assert host.call({"operation": "observe"})["state_id"] != seen
 
 
-@pytest.mark.parametrize("port", [("string", "{{ 7*7 }}"), ("string", "443"), ("binary", b"x" * MEGABYTES), ("dword", 0)], ids=["a template", "a text", "10 MB", "0"])
+PORTS: dict[str, tuple[str, Any]] = {
+    "a template": ("string", "{{ 7*7 }}"), "a text": ("string", "443"), "10 MB": ("binary", b"x" * MEGABYTES), "0": ("dword", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("port", PORTS.values(), ids=PORTS)
 def test_a_port_that_is_none_is_the_usual_one(site: tuple[SimHost, Issues], port: tuple[str, Any]) -> None:
     host, issued = site
     place(host, "ListenerPort", *port)
@@ -335,10 +340,13 @@ def test_a_note_of_before_offload_that_is_garbage(site: tuple[SimHost, Issues], 
     driver = Driver(host.call)
     for options in ({"mode": "offload", "sha256": new.sha256}, {"mode": "automatic", "thumbprint": new.thumbprint}):
         before = host.state()
+        words = ""
         try:
             perform(driver, rotate_action, **options)
         except SstpError as error:
-            assert is_one_line(str(error))
+            words = str(error)
+        if words:
+            assert is_one_line(words)
             assert as_found(host.state()) == as_found(before)
             return
     assert judge.working(host.state()) == []
