@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction, optional_thumbprint
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction, optional_thumbprint
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteValue, ImportPfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_rights, require_unused, require_usable
@@ -20,6 +20,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, 
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Candidate
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "present"},
     "pfx": {"type": "str", "no_log": True},
     "pfx_password": {"type": "str", "no_log": True},
@@ -49,7 +50,7 @@ class ActionModule(SstpAction):
         wanted = (thumbprint,) if thumbprint else ()
         # Before one is removed RRAS is asked whether it is its own, whatever mode the registry tells.
         scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if args["state"] == "absent" else "never")
-        state = backend.observe(scope)
+        state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
         if args["state"] == "query" or thumbprint is None:
             return _query(state, thumbprint)
         if args["state"] == "absent":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteValue, SetValue
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_derived_hash, require_sstp, require_way_back
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_hex
@@ -17,13 +17,14 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState, 
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "query"},
     "hashes": {"type": "list", "elements": "str", "choices": ["sha256", "sha1"], "default": ["sha256", "sha1"]},
     "sha256": {"type": "str"},
     "sha1": {"type": "str"},
 }
 
-FACETS = ("host", "services", "sstp")
+FACETS = ("host", "product", "services", "sstp")
 VALUES = {"sha256": (SHA256_VALUE, 64), "sha1": (SHA1_VALUE, 40)}
 
 
@@ -34,7 +35,7 @@ class ActionModule(SstpAction):
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         wanted = _wanted(args)
         scope = Scope(facets=FACETS)
-        state = backend.observe(scope)
+        state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
         before = _hashes(state)
         if args["state"] == "query":
             return _result(before, before)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import RRAS_SERVICE, SERVICE_DISABLED
@@ -17,11 +17,12 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     "service_timeout": {"type": "int", "default": 120},
     "settle_timeout": {"type": "int", "default": 30},
 }
 
-FACETS = ("host", "services", "sstp")
+FACETS = ("host", "product", "services", "sstp")
 
 
 class ActionModule(SstpAction):
@@ -29,7 +30,7 @@ class ActionModule(SstpAction):
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         scope = Scope(facets=FACETS)
-        state = backend.observe(scope)
+        state, _leftover = self.look(backend, scope)
         require_sstp(state)
         rras = state.service(RRAS_SERVICE)
         if rras is None or rras.start == SERVICE_DISABLED:

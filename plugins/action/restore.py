@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp, require_way_back
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, to_start
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import advice, plan_restoration, predict, read_snapshot, require_origin
@@ -16,6 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import describe
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     "snapshot": {"type": "dict", "required": True},
     "service_timeout": {"type": "int", "default": 120},
     "settle_timeout": {"type": "int", "default": 30},
@@ -30,10 +31,7 @@ class ActionModule(SstpAction):
         limits = Limits(args["service_timeout"], args["settle_timeout"])
         thumbprints = tuple(dict.fromkeys(record.certificate_hash for record in snapshot.records))
         scope = Scope(ports=(snapshot.port,), thumbprints=thumbprints, remote_access="always" if snapshot.remote_access else "unless_automatic")
-        state = backend.observe(scope)
-        interrupted = state.interrupted
-        if interrupted and not self.check_mode:
-            state = backend.recover(scope)
+        state, interrupted = self.look(backend, scope)
         require_sstp(state)
         require_origin(state, snapshot)
         plan = plan_restoration(state, snapshot, limits)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.utils.display import Display
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
-from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import target_mode
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
@@ -21,6 +20,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     **SOURCE_SPEC,
     **MODE_SPEC,
     "port": {"type": "int"},
@@ -41,17 +41,9 @@ class ActionModule(SstpAction):
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         source = source_of(args, *named_certificate(args, self.read_source))
         scope = scope_for(args, source)
-        state = backend.observe(scope)
-        interrupted = state.interrupted
-        if interrupted and not self.check_mode:
-            state = backend.recover(scope)
-        try:
-            state, scope = at_port_after(args, state, scope, backend)
-            return self._rotate(args, backend, scope, state, source, recovered=interrupted)
-        except SstpError as error:
-            if interrupted and not self.check_mode:
-                error.facts["changed"] = True
-            raise
+        state, interrupted = self.look(backend, scope)
+        state, scope = at_port_after(args, state, scope, backend)
+        return self._rotate(args, backend, scope, state, source, recovered=interrupted)
 
     def _rotate(self, args: dict[str, Any], backend: Backend, scope: Scope, state: HostState, source: Source, *, recovered: bool) -> Result:
         # In check mode a certificate that the controller has counts as imported: that comes first in a real run.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.bindings import BindingOptions, plan_bindings, predict
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
@@ -31,6 +31,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
+    **CHANGE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "query"},
     "port": {"type": "int"},
     "endpoints": {"type": "list", "elements": "str"},
@@ -40,7 +41,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "take_over": {"type": "bool", "default": False},
 }
 
-FACETS = ("host", "http", "sstp", "stores")
+FACETS = ("host", "http", "product", "sstp", "stores")
 
 
 class ActionModule(SstpAction):
@@ -53,7 +54,7 @@ class ActionModule(SstpAction):
         ports = (clean_port(args["port"]),) if args["port"] is not None else tuple(sorted({e.port for e in endpoints}))
         thumbprints = (options.certificate_hash,) if options.certificate_hash else ()
         scope = Scope(ports=ports, thumbprints=thumbprints, prove=thumbprints, facets=FACETS)
-        state = backend.observe(scope)
+        state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
         # A record is not made for a family that no adapter is bound to.
         endpoints = endpoints or (state.wildcards if args["state"] == "present" else pair(state.port))
         if args["state"] == "query":

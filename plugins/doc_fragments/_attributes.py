@@ -62,12 +62,6 @@ attributes:
   idempotent:
     description: Run again with the same options and an unchanged target, it changes nothing.
     support: full
-notes:
-  - Changes need an account that is an elevated administrator on the target. One that is not is refused before anything is changed.
-  - Changes of one task are carried out under a lock on the target and noted in a journal there. When one fails, those before it are undone,
-    and the message says so.
-  - When the target has changed between the look at it and the change, nothing is touched, and the task fails and says what differs;
-    run it again.
 """
 
     ACTIONGROUP_SSTP = r"""

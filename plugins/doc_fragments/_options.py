@@ -26,6 +26,28 @@ options:
     default: false
 """
 
+    # Of all modules that change something.
+    CHANGE = r"""
+options:
+  reconnect_timeout:
+    description:
+      - For how many seconds to try to reach the target again when no answer comes to a change, for example because the connection broke, or
+        because the C(timeout) of the task is over. It must be V(0) or more. With V(0) it is tried once.
+      - The target is then asked what came of the change. When the change went through, the task goes on as if the answer had come. When it had
+        not begun, it is made after all. When it was ended in the middle, it is taken back, and the task fails and says so.
+      - A target that stays away makes the task fail. It is not told as unreachable, since what it was left with is not known then. The next
+        task that changes anything there takes back what is half done.
+    type: int
+    default: 300
+notes:
+  - Changes need an account that is an elevated administrator on the target. One that is not is refused before anything is changed.
+  - Changes of one task are carried out under a lock on the target and noted in a journal there. When one fails, those before it are undone,
+    and the message says so.
+  - When the target has changed between the look at it and the change, nothing is touched, and the task fails and says what differs;
+    run it again.
+  - What an earlier, interrupted run has left half done on the target is taken back first.
+"""
+
     LIMITS = r"""
 options:
   service_timeout:

@@ -56,6 +56,7 @@ options:
 extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.writes
+  - rras.sstp._options.change
   - rras.sstp._source.pfx
 seealso:
   - module: rras.sstp.rotate

@@ -47,6 +47,7 @@ options:
 extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.writes
+  - rras.sstp._options.change
 seealso:
   - module: rras.sstp.ssl_binding
     description: The HTTP.SYS records that the hashes must agree with.

@@ -34,13 +34,8 @@ attributes:
       - It restarts each time, and always reports a change. Run it from a handler, or when another task has changed something.
 extends_documentation_fragment:
   - rras.sstp._attributes
+  - rras.sstp._options.change
   - rras.sstp._options.limits
-notes:
-  - A restart needs an account that is an elevated administrator on the target. One that is not is refused before anything is changed.
-  - Changes of one task are carried out under a lock on the target and noted in a journal there. When one fails, those before it are undone,
-    and the message says so.
-  - When the target has changed between the look at it and the change, nothing is touched, and the task fails and says what differs;
-    run it again.
 seealso:
   - module: rras.sstp.rotate
     description: Restarts by itself when it has to.

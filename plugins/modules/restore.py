@@ -31,6 +31,7 @@ options:
 extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.writes
+  - rras.sstp._options.change
   - rras.sstp._options.limits
 seealso:
   - module: rras.sstp.rotate

@@ -63,6 +63,7 @@ extends_documentation_fragment:
   - rras.sstp._attributes
   - rras.sstp._attributes.writes
   - rras.sstp._attributes.actiongroup_sstp
+  - rras.sstp._options.change
   - rras.sstp._options.port
   - rras.sstp._options.take_over
 seealso:

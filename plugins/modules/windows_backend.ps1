@@ -33,6 +33,7 @@ $spec = @{
         changes = @{ type = 'list'; elements = 'dict'; default = @() }
         undo_on_failure = @{ type = 'bool'; default = $true }
         recover = @{ type = 'bool'; default = $false }
+        transaction = @{ type = 'str' }
         lock_timeout = @{ type = 'int'; default = 60 }
         pfx = @{ type = 'str'; no_log = $true }
         pfx_password = @{ type = 'str'; no_log = $true }
@@ -50,6 +51,9 @@ $SSTP_KEY = 'SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters'
 $HTTP_KEY = 'SYSTEM\CurrentControlSet\Services\HTTP\Parameters'
 $PRODUCT_KEY = 'SOFTWARE\rras.sstp'
 $JOURNAL_KEY = 'SOFTWARE\rras.sstp\Journal'
+$JOURNAL_OWNER = 'Transaction'
+$TRANSACTIONS_KEY = 'SOFTWARE\rras.sstp\Transactions'
+$TRANSACTION_LIMIT = 4
 # A longer value is reported by its length alone, and is not changed: nothing that is meant to be here is near it.
 $VALUE_LIMIT = 4096
 $POLL_MILLISECONDS = 250
@@ -850,6 +854,7 @@ function Invoke-Change {
 function Write-Journal {
     param ([int]$Index, $Inverse)
     if ($null -eq $Inverse) { return }
+    if ($module.Params.transaction) { Set-RegistryValue -Path $JOURNAL_KEY -Name $JOURNAL_OWNER -Kind 'string' -Data $module.Params.transaction }
     Set-RegistryValue -Path $JOURNAL_KEY -Name ('{0:D4}' -f $Index) -Kind 'string' -Data (ConvertTo-Json -InputObject $Inverse -Compress -Depth 6)
     # Records and journal lie in different hives: without this, a reset could keep the change and lose its inverse.
     [void](Invoke-WithRegistryKey -Path $JOURNAL_KEY -Writable -Script { param ($key) $key.Flush() })
@@ -902,7 +907,7 @@ function Invoke-Undo {
     $lost = New-Object -TypeName System.Collections.ArrayList
     $unsaid = $null
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
-    $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Sort-Object -Descending) }
+    $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Where-Object { -not (Test-SameName $_ $JOURNAL_OWNER) } | Sort-Object -Descending) }
     foreach ($name in $names) {
         $inverse = @{ kind = 'unreadable' }
         $index = if ($name -match '^[0-9]{4}$') { [int]$name } else { $null }
@@ -969,19 +974,53 @@ function Invoke-ChangeList {
     @{ done = $done; failure = $failure }
 }
 
+# The answer to a change may be lost on its way. It is kept for whoever asks again: its outcome, and all of it as JSON. An id that is kept is over: a
+# process that starts late, behind a connection that broke, must not begin with it any more.
+function Save-Transaction {
+    param ([string]$Id, [string]$Outcome)
+    if (-not $Id -or $module.CheckMode) { return }
+    $answer = @{ outcome = $Outcome }
+    foreach ($name in 'changed', 'changes', 'failure', 'undone', 'not_undone') { $answer[$name] = $module.Result[$name] }
+    Set-RegistryValue -Path $TRANSACTIONS_KEY -Name $Id -Kind 'multistring' -Data @($Outcome, (ConvertTo-Json -InputObject $answer -Compress -Depth 6))
+    [void](Invoke-WithRegistryKey -Path $TRANSACTIONS_KEY -Writable -Script {
+            param ($key)
+            $names = @($key.GetValueNames() | Sort-Object)
+            for ($i = 0; $i -lt $names.Count - $TRANSACTION_LIMIT; $i++) { $key.DeleteValue($names[$i], $false) }
+        })
+}
+
+function Get-Transaction {
+    param ([string]$Id)
+    if (-not $Id) { return }
+    $kept = Find-RegistryValue -Path $TRANSACTIONS_KEY -Name $Id
+    if ($null -ne $kept) { @{ outcome = $kept.data[0]; answer = $kept.data[1] } }
+}
+
+# Takes back what the journal holds, unless the change that it belongs to went through and was ended before it could clear it.
+function Invoke-Recovery {
+    $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
+    $owner = if ($null -ne $journal -and $journal.ContainsKey($JOURNAL_OWNER)) { Get-Transaction $journal[$JOURNAL_OWNER].data }
+    if ($null -ne $owner -and $owner.outcome -eq 'applied') { Clear-Journal; $journal = $null }
+    $undo = Invoke-Undo
+    $module.Result.undone = $undo.undone
+    $module.Result.not_undone = $undo.not_undone
+    $module.Result.changed = [bool]$undo.undone.Count
+    $asked = Get-Transaction $module.Params.transaction
+    if ($null -ne $asked) { $module.Result.answer = $asked.answer }
+    if ($undo.again) { $module.Result.outcome = 'failed' }
+    elseif ($null -ne $asked) { $module.Result.outcome = 'kept' }
+    elseif ($null -eq $journal -and $module.Params.transaction) { $module.Result.outcome = 'cancelled' }
+    else { $module.Result.outcome = 'recovered' }
+    if ($null -eq $asked) { Save-Transaction -Id $module.Params.transaction -Outcome 'cancelled' }
+}
+
 function Invoke-Transaction {
     $module.Result.changes = @()
     $module.Result.failure = $null
     $module.Result.undone = @()
     $module.Result.not_undone = @()
-    if ($module.Params.recover -and -not $module.CheckMode) {
-        $undo = Invoke-Undo
-        $module.Result.undone = $undo.undone
-        $module.Result.not_undone = $undo.not_undone
-        $module.Result.outcome = if ($undo.again) { 'failed' } else { 'recovered' }
-        $module.Result.changed = [bool]$undo.undone.Count
-        return
-    }
+    if ($module.Params.recover -and -not $module.CheckMode) { Invoke-Recovery; return }
+    if ($null -ne (Get-Transaction $module.Params.transaction)) { $module.Result.outcome = 'cancelled'; return }
     if ($null -ne (Get-RegistryKeyValue -Path $JOURNAL_KEY)) { $module.Result.outcome = 'interrupted'; return }
     if ($module.Params.expect) {
         $facets = @('http', 'sstp', 'stores' | Where-Object { $module.Params.facets -contains $_ })
@@ -990,19 +1029,20 @@ function Invoke-Transaction {
 
     $run = Invoke-ChangeList -Changes $module.Params.changes
     $module.Result.changes = $run.done
+    $module.Result.failure = $run.failure
     $module.Result.changed = [bool]@($run.done | Where-Object { $_.changed })
-    $module.Result.outcome = 'applied'
-    if ($null -ne $run.failure) {
-        $module.Result.failure = $run.failure
-        $module.Result.outcome = 'failed'
-        if ($module.Params.undo_on_failure -and -not $module.CheckMode) {
-            $undo = Invoke-Undo
-            $module.Result.undone = $undo.undone
-            $module.Result.not_undone = $undo.not_undone
-            $module.Result.changed = [bool]$undo.not_undone.Count
-        }
+    $module.Result.outcome = if ($null -eq $run.failure) { 'applied' } else { 'failed' }
+    # Kept before the journal is cleared, as whoever asks must find one of the two.
+    Save-Transaction -Id $module.Params.transaction -Outcome $module.Result.outcome
+    if ($module.CheckMode) { return }
+    if ($null -eq $run.failure) { Clear-Journal }
+    elseif ($module.Params.undo_on_failure) {
+        $undo = Invoke-Undo
+        $module.Result.undone = $undo.undone
+        $module.Result.not_undone = $undo.not_undone
+        $module.Result.changed = [bool]$undo.not_undone.Count
+        Save-Transaction -Id $module.Params.transaction -Outcome 'failed'
     }
-    elseif (-not $module.CheckMode) { Clear-Journal }
 }
 
 function Invoke-WithLock {

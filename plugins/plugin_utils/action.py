@@ -11,14 +11,23 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
-from .errors import SstpError
+from .errors import ConnectionLost, SstpError
 from .inputs import clean_thumbprint
-from .windows import Backend
+from .reconnection import Reconnection
+from .state import HostState
+from .windows import Backend, Scope
 
 Result = dict[str, Any]
+
+# Of all modules that change something.
+CHANGE_SPEC: Result = {"reconnect_timeout": {"type": "int", "default": 300}}
+
+# It has had several places in ansible-core, and is no Exception in any of them.
+_TASK_TIMEOUT = "TaskTimeoutError"
 
 
 class SstpAction(ActionBase):  # type: ignore[misc]
@@ -30,6 +39,9 @@ class SstpAction(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
     _supports_async = False
     _supports_diff = True
+
+    # Whether an earlier run was interrupted on the host.
+    _leftover = False
 
     @abstractmethod
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
@@ -43,11 +55,45 @@ class SstpAction(ActionBase):  # type: ignore[misc]
         """Validate the options, perform, and turn an SstpError into a failed result."""
         super().run(tmp, task_vars)
         _validation, args = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC, **self.CONSTRAINTS)
-        backend = Backend(lambda options: self._call(options, task_vars or {}))
+        values = {name: plain(args.get(name)) for name in self.ARGUMENT_SPEC}
         try:
-            return self.perform({name: plain(args.get(name)) for name in self.ARGUMENT_SPEC}, backend)
+            return self.attempt(values, Backend(lambda options: self._call(options, task_vars or {}), self._reconnection(values)))
+        except ConnectionLost as lost:
+            if "changed" not in lost.facts:
+                # Nothing was touched: that is what Ansible means by unreachable.
+                raise AnsibleConnectionFailure(f"The connection to the host was lost while it was looked at: {lost}.") from None
+            return {"failed": True, "msg": f"The connection to the host was lost: {lost}. Before that an interrupted change was taken back.", **lost.facts}
         except SstpError as error:
             return {"failed": True, "changed": False, "msg": str(error), **error.facts}
+
+    def attempt(self, values: Result, backend: Backend) -> Result:
+        """perform, and tell of what was taken back before it, whichever way it ends."""
+        try:
+            result = self.perform(values, backend)
+        except SstpError as error:
+            if backend.mended:
+                error.facts["changed"] = True
+            raise
+        return {**result, "changed": result["changed"] or self._leftover}
+
+    def look(self, backend: Backend, scope: Scope) -> tuple[HostState, bool]:
+        """The host, and whether an earlier run was interrupted on it; what that has left is taken back first, but for check mode."""
+        state = backend.observe(scope)
+        self._leftover = state.interrupted
+        if self._leftover and not self.check_mode:
+            state = backend.recover(scope)
+        return state, self._leftover
+
+    def _reconnection(self, values: Result) -> Reconnection:
+        seconds = values.get("reconnect_timeout")
+        tell = Display().warning
+        return Reconnection(reset=self._reset, tell=tell) if seconds is None else Reconnection(seconds, reset=self._reset, tell=tell)
+
+    def _reset(self) -> None:
+        try:
+            self._connection.reset()
+        except Exception as error:
+            raise ConnectionLost(_first_line(error)) from error
 
     def _call(self, options: Result, task_vars: dict[str, Any]) -> Result:
         shell = getattr(self._connection, "_shell", None)
@@ -57,7 +103,15 @@ class SstpAction(ActionBase):  # type: ignore[misc]
                 f"This is no connection to a Windows host (the connection is {transport}); "
                 "set ansible_connection to winrm or psrp, or to ssh with ansible_shell_type powershell."
             )
-        result: Result = self._execute_module(module_name="rras.sstp.windows_backend", module_args=options, task_vars=task_vars)
+        changing = options["operation"] == "apply"
+        try:
+            result: Result = self._execute_module(module_name="rras.sstp.windows_backend", module_args=options, task_vars=task_vars)
+        except BaseException as error:
+            if (changing and _breaks(error)) or (self._connection.connected and _is_lost(error)):
+                raise ConnectionLost(_first_line(error)) from error
+            raise
+        if changing and "module_stdout" in result:
+            raise ConnectionLost("the PowerShell process on the host has ended without an answer")
         result.pop("invocation", None)
         return result
 
@@ -86,6 +140,23 @@ class SstpAction(ActionBase):  # type: ignore[misc]
             if here.is_file():
                 return str(here.absolute())
             raise
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Connection plugins let errors of their libraries through: of requests, of pywinrm, of pypsrp. Ansible's own are about other things."""
+    return isinstance(error, AnsibleConnectionFailure) or (isinstance(error, Exception) and not isinstance(error, AnsibleError | SstpError))
+
+
+def _breaks(error: BaseException) -> bool:
+    """Whether the host may be left in the middle of a change: then even the timeout of the task comes second to putting that right."""
+    return isinstance(error, Exception) or type(error).__name__ == _TASK_TIMEOUT
+
+
+def _first_line(error: BaseException) -> str:
+    if type(error).__name__ == _TASK_TIMEOUT:
+        return "the timeout of the task is over"
+    text = str(getattr(error, "message", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0].strip(" .;")
 
 
 def plain(value: Any) -> Any:

@@ -31,3 +31,7 @@ class SstpError(Exception):
 
 class ConflictError(SstpError):
     """The host has moved on since the plan was made; nothing was touched."""
+
+
+class ConnectionLost(SstpError):
+    """No answer came from the host: whether it has got the call, and how far it is with it, is not known. The message is a phrase, without a full stop."""

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .changes import Change, SetServices, value_is
-from .errors import ConflictError, SstpError, shortened
+from .errors import ConflictError, ConnectionLost, SstpError, shortened
 from .names import BY_ADMIN_VALUE, CONFIG_STORE_KEY, HARDWARE_PROVIDERS, SSTP_KEY, USE_HTTPS_VALUE
+from .reconnection import Reconnection
 from .state import HostState, parse_time, read_state
 
 Call = Callable[[dict[str, Any]], dict[str, Any]]
@@ -98,19 +100,32 @@ class Secret:
 
 
 class Backend:
-    """call runs windows_backend on the host with the given options and returns its result."""
+    """call runs windows_backend on the host with the given options and returns its result; it raises ConnectionLost where none came.
 
-    def __init__(self, call: Call) -> None:
+    mended: whether something that an earlier, interrupted run had left was taken back.
+    """
+
+    def __init__(self, call: Call, reconnection: Reconnection | None = None) -> None:
         self._call = call
+        self._reconnection = reconnection or Reconnection()
+        self.mended = False
 
     def observe(self, scope: Scope) -> HostState:
-        """Read the host. Raises SstpError when it cannot be read."""
+        """Read the host. Raises SstpError when it cannot be read, ConnectionLost when it cannot be reached."""
         challenge = secrets.token_bytes(32)
-        result = self._run({"operation": "observe", **scope.to_options()}, challenge)
+        options = {"operation": "observe", **scope.to_options()}
+        try:
+            result = self._run(options, challenge)
+        except ConnectionLost:
+            self._reconnection.reset()
+            result = self._run(options, challenge)
         return _state(result, challenge)
 
     def apply(self, scope: Scope, state: HostState, changes: Sequence[Change], secret: Secret | None = None) -> Applied:
-        """Carry out the changes if the host is still as it was in that state. Raises SstpError; what was done is undone then."""
+        """Carry out the changes if the host is still as it was in that state. Raises SstpError; what was done is undone then.
+
+        A connection that is lost meanwhile is made anew, and the host is asked what came of it.
+        """
         challenge = secrets.token_bytes(32)
         options = {
             "operation": "apply",
@@ -120,7 +135,9 @@ class Backend:
         }
         if secret is not None:
             options |= {"pfx": secret.pfx, "pfx_password": secret.password}
-        result = self._run(options, challenge)
+        result = self._change(scope, state, options, challenge)
+        if result["outcome"] == "cancelled":
+            result = self._change(scope, state, options, challenge)
         after = _state(result, challenge)
         if result["outcome"] == "conflict":
             differences = "; ".join(differing(state, after, scope.thumbprints)) or "it cannot be told what"
@@ -131,19 +148,69 @@ class Backend:
     def recover(self, scope: Scope) -> HostState:
         """Take back what an interrupted transaction has left half done."""
         challenge = secrets.token_bytes(32)
-        result = self._run({"operation": "apply", "recover": True, **scope.to_options()}, challenge)
+        options = {"operation": "apply", "recover": True, **scope.to_options()}
+        try:
+            result = self._run(options, challenge)
+        except ConnectionLost as lost:
+            result = self._ask_again(options, challenge, f"The host gave no answer while an earlier, interrupted change was being taken back ({lost})")
         if result["outcome"] == "locked":
             raise SstpError(_LOCKED)
         if result["outcome"] != "recovered":
             facts = {**_evidence(result), "changed": bool(result["changed"])}
             raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.", **facts)
+        self.mended = True
         return _state(result, challenge)
+
+    def _change(self, scope: Scope, state: HostState, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:
+        """The answer to one apply; outcome cancelled where the connection was lost before it began, and now it never will."""
+        transaction = f"{state.time:%Y%m%dT%H%M%SZ}{secrets.token_hex(8).upper()}"
+        try:
+            return self._run({**options, "transaction": transaction}, challenge)
+        except ConnectionLost as lost:
+            what = f"The host gave no answer while it was being changed ({lost})"
+        ask = {"operation": "apply", "recover": True, "transaction": transaction, **scope.to_options()}
+        return _settled(self._ask_again(ask, challenge, what), what)
+
+    def _ask_again(self, options: dict[str, Any], challenge: bytes, what: str) -> dict[str, Any]:
+        """What a call of recover comes to behind a connection that was lost; what says so, as the beginning of a sentence."""
+        seconds = self._reconnection.timeout
+        self._reconnection.tell(f"{what}; trying for up to {seconds} seconds to reach it again, and to learn what came of it.")
+        try:
+            return self._reconnection.ask(lambda left: self._run({**options, "lock_timeout": left}, challenge))
+        except ConnectionLost as away:
+            raise SstpError(
+                f"{what}, and it could not be reached again within {seconds} seconds ({away}). What came of it is not known: it is on the host as a whole, "
+                "or the next run takes back what there is of it. Run again when the host answers.",
+                changed=True,
+            ) from None
 
     def _run(self, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:
         result = self._call({**options, "challenge": base64.b64encode(challenge).decode()})
         if result.get("failed") or "facts" not in result:
             raise _unreadable(result)
         return result
+
+
+def _settled(result: dict[str, Any], what: str) -> dict[str, Any]:
+    """The answer that was lost, as the host has kept it, or that the change never began. Raises SstpError for all else."""
+    if result["outcome"] == "locked":
+        raise SstpError(f"{what}, and the host is still at work on it; run again when it has ended.", changed=True)
+    if "answer" in result:
+        return _kept_answer(result)
+    if result["outcome"] == "cancelled":
+        return result
+    if result["outcome"] == "recovered" and not result["not_undone"]:
+        raise SstpError(f"{what}. It had not been completed; all that was done of it was taken back, so the host is as it was. Run again.", **_evidence(result))
+    raise SstpError(f"{what}. It had not been completed, and what could not be taken back: {_list_stuck(result)}; run again.", **_evidence(result))
+
+
+def _kept_answer(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer that was kept; what is left of its undo has been run since."""
+    answer: dict[str, Any] = json.loads(result["answer"])
+    again = {entry["index"] for entry in (*result["undone"], *result["not_undone"])}
+    answer["undone"] = [entry for entry in answer["undone"] if entry["index"] not in again] + result["undone"]
+    answer["not_undone"] = [entry for entry in answer["not_undone"] if entry["index"] not in again] + result["not_undone"]
+    return {**result, **answer}
 
 
 def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
@@ -211,9 +278,11 @@ def _raise_unless_applied(result: Mapping[str, Any], changes: Sequence[Change]) 
     if outcome == "applied":
         return
     if outcome == "interrupted":
-        raise SstpError("The host carries the journal of an interrupted change, so nothing was touched; run rras.sstp.rotate, which takes it back first.")
+        raise SstpError("Another run was interrupted on this host in the meantime, so nothing was touched; run again, which takes back what that one has left.")
     if outcome == "locked":
         raise SstpError(_LOCKED)
+    if outcome == "cancelled":
+        raise SstpError("The connection to the host was lost twice before it had begun with the change, so nothing was touched; run again.")
     failure = result["failure"]
     step = changes[int(failure["index"])].describe()
     stuck = _list_stuck(result)

@@ -17,6 +17,7 @@ def whole(state: RawState) -> dict[str, Any]:
 
 
 def as_found(state: RawState) -> dict[str, Any]:
-    """What is to be as it was after a change that is taken back: not how often a service was started, nor what it logged then."""
-    shown = {name: whole(state)[name] for name in ("http", "sstpsvc", "product", "certificates", "containers")}
+    """What is to be as it was after a change that is taken back: not how often a service was started, nor what it logged, nor the answers that are kept."""
+    shown = {name: whole(state)[name] for name in ("http", "sstpsvc", "certificates", "containers")}
+    shown["product"] = {name: value for name, value in (state["product"] or {}).items() if not name.startswith("Transactions\\")}
     return {**shown, "services": {name: item["state"] for name, item in state["services"].items()}}

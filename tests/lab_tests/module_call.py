@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import shell_loader
 from ansible.release import __version__
 from ansible.template import Templar
-from lab.host import Host
+from lab.host import Command, Host
 
 NAME = "rras.sstp.windows_backend"
 PATH = in_place.COLLECTION / "plugins" / "modules" / "windows_backend.ps1"
@@ -22,8 +22,8 @@ PATH = in_place.COLLECTION / "plugins" / "modules" / "windows_backend.ps1"
 
 def call(host: Host, options: dict[str, Any], *, check_mode: bool = False, timeout: float = 120.0) -> dict[str, Any]:
     """The module's result. Raises AssertionError with all that the host printed when that is no JSON."""
-    command = host.run(_command_line())
-    command.feed(_payload(options, check_mode), end=True)
+    command, payload = begin(host, options, check_mode=check_mode)
+    command.feed(payload, end=True)
     stdout, stderr, code = b"", b"", None
     while code is None:
         output = command.receive(timeout)
@@ -36,6 +36,11 @@ def call(host: Host, options: dict[str, Any], *, check_mode: bool = False, timeo
     except ValueError:
         raise AssertionError(f"exit code {code}\n{stdout.decode(errors='replace')}\n{stderr.decode(errors='replace')}") from None
     return result
+
+
+def begin(host: Host, options: dict[str, Any], *, check_mode: bool = False) -> tuple[Command, bytes]:
+    """The command that has been started for the module, and the standard input that it waits for."""
+    return host.run(_command_line()), _payload(options, check_mode)
 
 
 def _command_line() -> str:

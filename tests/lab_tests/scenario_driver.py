@@ -60,8 +60,8 @@ class Driver:
         self._check_mode = check_mode
         self._applied = False
         self._brought = False
+        self._mended = False
         self._plan: list[str] = []
-        self._backend = Backend(self._count)
 
     def _count(self, options: dict[str, Any]) -> dict[str, Any]:
         self._applied |= options["operation"] == "apply"
@@ -73,7 +73,11 @@ class Driver:
         action = object.__new__(module.ActionModule)
         action._task = SimpleNamespace(check_mode=self._check_mode)
         args = {name: given.get(name, spec.get("default")) for name, spec in module.ARGUMENT_SPEC.items()}
-        result: dict[str, Any] = action.perform(args, self._backend)
+        backend = Backend(self._count)
+        try:
+            result: dict[str, Any] = action.attempt(args, backend)
+        finally:
+            self._mended |= backend.mended
         return result
 
     def findings(self) -> list[str]:
@@ -87,12 +91,12 @@ class Driver:
 
     def rotate(self, scenario: Scenario, issued: dict[str, Issued]) -> Result:
         """What the role sstp_certificate does, without retiring."""
-        self._applied = self._brought = False
+        self._applied = self._brought = self._mended = False
         self._plan = []
         try:
             changed = self._rotate(scenario, issued)
         except SstpError as error:
-            changed = self._brought or bool(error.facts.get("changed"))
+            changed = self._brought or self._mended or bool(error.facts.get("changed"))
             return Result("failed" if self._applied else "refused", str(error), changed, self._brought, tuple(self._plan), error.facts)
         return Result("working" if changed else "unchanged", "", changed, self._brought, tuple(self._plan))
 

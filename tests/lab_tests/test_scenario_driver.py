@@ -28,12 +28,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     options = ("pfx", "pfx_password", "thumbprint", "take_over", "service_timeout", "sha256", *NEW_OPTIONS)
 
     def action(name: str, answer: dict[str, Any], without: tuple[str, ...] = ()) -> ModuleType:
-        def perform(_self: object, args: dict[str, Any], _backend: object) -> dict[str, Any]:
+        def attempt(_self: object, args: dict[str, Any], _backend: object) -> dict[str, Any]:
             found.append((name, {option: value for option, value in args.items() if value != "the default"}))
             return answer
 
         spec = {option: {"default": "the default"} for option in options if option not in without}
-        module: Any = SimpleNamespace(__name__=f"action.{name}", ActionModule=type("ActionModule", (), {"perform": perform}), ARGUMENT_SPEC=spec)
+        module: Any = SimpleNamespace(__name__=f"action.{name}", ActionModule=type("ActionModule", (), {"attempt": attempt}), ARGUMENT_SPEC=spec)
         return module  # type: ignore[no-any-return]
 
     audit = {"candidate": PREFLIGHT, "server": {"certificates": []}}

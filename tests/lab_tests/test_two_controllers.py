@@ -90,7 +90,7 @@ def shape(site: Site) -> dict[str, Any]:
     return {
         "http": state["http"],
         "sstpsvc": state["sstpsvc"],
-        "product": sorted(state["product"] or {}),
+        "product": sorted(name for name in state["product"] or {} if not name.startswith("Transactions\\")),
         "certificates": sorted(item["thumbprint"] for item in state["certificates"]["MY"]),
         "containers": len(state["containers"]),
         "services": {name: item["state"] for name, item in state["services"].items()},

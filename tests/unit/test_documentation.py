@@ -490,11 +490,13 @@ class OneHost(Backend):
 
     def __init__(self, before: HostState, after: HostState) -> None:
         self._before, self._after = before, after
+        self.mended = False
 
     def observe(self, scope: Any) -> HostState:
         return self._before
 
     def recover(self, scope: Any) -> HostState:
+        self.mended = True
         return replace(self._before, interrupted=False)
 
     def apply(self, scope: Any, state: HostState, changes: Any, secret: Any = None) -> Applied:
@@ -510,7 +512,7 @@ def perform(name: str, options: Json, backend: Backend, *, check_mode: bool) -> 
     plugin._task = SimpleNamespace(check_mode=check_mode)
     validated = ArgumentSpecValidator(action.ARGUMENT_SPEC, **action.CONSTRAINTS).validate(options)
     assert validated.error_messages == []
-    result: Json = plugin.perform(validated.validated_parameters, backend)
+    result: Json = plugin.attempt(validated.validated_parameters, backend)
     return result
 
 

@@ -19,6 +19,11 @@ from lab.sim.registry import PRODUCT
 from lab.sim.telling import held
 
 COMPARED = ("http", "sstp", "stores")
+TRANSACTIONS = PRODUCT + r"\Transactions"
+TRANSACTION_LIMIT = 4
+# In the journal: whose it is.
+OWNER = "Transaction"
+KEPT = ("changed", "changes", "failure", "undone", "not_undone")
 
 Result = dict[str, Any]
 
@@ -59,8 +64,10 @@ class Backend:
         result = self.result
         result.update(changes=[], failure=None, undone=[], not_undone=[])
         if self._options["recover"] and not self._check_mode:
-            result["outcome"] = "failed" if self._undo() else "recovered"
-            result["changed"] = bool(result["undone"])
+            self._recover()
+            return
+        if self._kept(self._options["transaction"]) is not None:
+            result["outcome"] = "cancelled"
             return
         if self._machine.registry.key(JOURNAL) is not None:
             result["outcome"] = "interrupted"
@@ -69,6 +76,45 @@ class Backend:
             result["outcome"] = "conflict"
             return
         self._run_changes()
+
+    def _recover(self) -> None:
+        """Take back what the journal holds, unless its change went through; tell the kept answer of the transaction that is asked about."""
+        result, asked_for = self.result, self._options["transaction"]
+        owner = self._machine.registry.get(JOURNAL, OWNER)
+        ended = self._kept(str(owner.data)) if owner else None
+        if ended is not None and ended[0] == "applied":
+            self._clear_journal()
+        found = self._machine.registry.key(JOURNAL) is not None
+        stuck = self._undo()
+        result["changed"] = bool(result["undone"])
+        asked = self._kept(asked_for)
+        if asked is not None:
+            result["answer"] = asked[1]
+        if stuck:
+            result["outcome"] = "failed"
+        elif asked is not None:
+            result["outcome"] = "kept"
+        else:
+            result["outcome"] = "cancelled" if asked_for and not found else "recovered"
+        if asked is None:
+            self._keep("cancelled")
+
+    def _kept(self, transaction: str | None) -> list[str] | None:
+        """Outcome and whole answer of a transaction that is over."""
+        value = self._machine.registry.get(TRANSACTIONS, transaction) if transaction else None
+        return value.data if value and isinstance(value.data, list) else None
+
+    def _keep(self, outcome: str) -> None:
+        """Keep the answer for whoever asks again; the newest four."""
+        transaction = self._options["transaction"]
+        if not transaction or self._check_mode:
+            return
+        answer = {"outcome": outcome, **{name: self.result[name] for name in KEPT}}
+        registry = self._machine.registry
+        registry.set(TRANSACTIONS, transaction, "multistring", [outcome, json.dumps(answer)])
+        key = registry.create(TRANSACTIONS)
+        for name in sorted(key.values, reverse=True)[TRANSACTION_LIMIT:]:
+            registry.delete(TRANSACTIONS, name)
 
     def _as_expected(self) -> bool:
         facets = [name for name in COMPARED if held(self._options["facets"], name)]
@@ -80,13 +126,17 @@ class Backend:
         result["failure"] = self._run_list()
         result["changed"] = any(entry["changed"] for entry in result["changes"])
         result["outcome"] = "failed" if result["failure"] else "applied"
+        self._strike("finished", len(result["changes"]))
+        self._keep(result["outcome"])
+        if self._check_mode:
+            return
         if result["failure"] is None:
-            if not self._check_mode:
-                self._strike("finished", len(result["changes"]))
-                self._clear_journal()
-        elif self._options["undo_on_failure"] and not self._check_mode:
+            self._strike("kept", len(result["changes"]))
+            self._clear_journal()
+        elif self._options["undo_on_failure"]:
             self._undo()
             result["changed"] = bool(result["not_undone"])
+            self._keep("failed")
 
     def _run_list(self) -> dict[str, Any] | None:
         for index, change in enumerate(self._options["changes"]):
@@ -133,6 +183,8 @@ class Backend:
     def _write_journal(self, index: int, inverse: dict[str, Any] | None) -> None:
         if inverse is None:
             return
+        if self._options["transaction"]:
+            self._machine.registry.set(JOURNAL, OWNER, "string", self._options["transaction"])
         self._changes.perform(
             {"kind": "set_registry_value", "path": JOURNAL, "name": f"{index:04d}", "value_kind": "string", "data": json.dumps(inverse)}
         )
@@ -153,7 +205,8 @@ class Backend:
         stuck: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
         unsaid: dict[str, Any] | None = None
-        for value in sorted(key.values.values(), reverse=True) if key else []:
+        inverses = [value for value in key.values.values() if value.name != OWNER] if key else []
+        for value in sorted(inverses, reverse=True):
             inverse: dict[str, Any] = {"kind": "unreadable"}
             index = int(value.name) if re.fullmatch("[0-9]{4}", value.name) else None
             try:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from lab.sim.errors import Killed, WindowsError
 
-# Moments of an apply; each is struck with the index of its change (undoing: of the change that is taken back).
-MOMENTS = ("before", "journalled", "made", "undoing", "finished")
+# Moments of an apply; each is struck with the index of its change (undoing: of the change that is taken back; finished and kept, before and after its
+# answer is kept: the number of changes).
+MOMENTS = ("before", "journalled", "made", "undoing", "finished", "kept")
 
 
 @dataclass

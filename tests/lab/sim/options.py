@@ -45,6 +45,7 @@ SPEC: dict[str, Option] = {
     "changes": Option("list", "dict", []),
     "undo_on_failure": Option("bool", default=True),
     "recover": Option("bool", default=False),
+    "transaction": Option(),
     "lock_timeout": Option("int", default=60),
     "pfx": Option(no_log=True),
     "pfx_password": Option(no_log=True),

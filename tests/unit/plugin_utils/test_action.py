@@ -8,16 +8,20 @@ from __future__ import annotations
 import base64
 import dataclasses
 from types import SimpleNamespace
+from typing import ClassVar
 
 import certificate_factory
 import pytest
-from ansible.errors import AnsibleError
+import requests
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
 from ansible_collections.rras.sstp.plugins.action.audit import ActionModule, _candidate_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import _decode_content, optional_thumbprint, plain
-from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import SstpAction, _decode_content, optional_thumbprint, plain
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConnectionLost, SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
 from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import Source
 from host_factory import healthy
+from winrm.exceptions import WinRMTransportError
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 DER = base64.b64encode(NEW.der).decode()
@@ -177,3 +181,117 @@ def test_audit_plans_to_take_an_interrupted_change_back():
     source = Source(OLD.thumbprint, OLD.certificate)
     planned = _candidate_result(state, source, Wanted(OLD.certificate), None, {"mode": "as_found", "pfx": "given", "take_over": False})
     assert planned["plan"] == ["take back an interrupted change"]
+
+
+# --- a connection that is lost ---
+
+
+class TaskTimeoutError(BaseException):
+    """As ansible-core's own: no Exception."""
+
+
+class Fragile(SstpAction):
+    """An action whose connection does what a test says."""
+
+    ARGUMENT_SPEC: ClassVar = {}
+
+    def __init__(self, does, *, connected=True, reset=lambda: None):
+        shell = SimpleNamespace(_IS_WINDOWS=True)
+        self._connection = SimpleNamespace(_shell=shell, connected=connected, transport="winrm", reset=reset)
+        self._task = SimpleNamespace(check_mode=False)
+        self._does = does
+
+    def _execute_module(self, **_options):
+        if isinstance(self._does, BaseException):
+            raise self._does
+        return self._does
+
+    def perform(self, args, backend):
+        raise NotImplementedError
+
+
+APPLY, OBSERVE = {"operation": "apply"}, {"operation": "observe"}
+DROPPED = requests.exceptions.ConnectionError("Connection aborted.")
+
+
+@pytest.mark.parametrize(
+    ("error", "phrase"),
+    [
+        pytest.param(AnsibleConnectionFailure("winrm connection error: Read timed out."), "winrm connection error: Read timed out", id="read time-out"),
+        pytest.param(DROPPED, "Connection aborted", id="requests"),
+        pytest.param(WinRMTransportError("http", 500, "Bad HTTP response"), "Bad HTTP response returned from server. Code 500", id="HTTP 500"),
+        pytest.param(AnsibleError("winrm send_input failed; \nstdout: secret"), "winrm send_input failed", id="standard input"),
+        pytest.param(ValueError(), "ValueError", id="no text"),
+        pytest.param(TaskTimeoutError(), "the timeout of the task is over", id="timeout of the task"),
+    ],
+)
+def test_any_end_of_a_change_without_its_answer_is_a_lost_connection(error, phrase):
+    with pytest.raises(ConnectionLost) as caught:
+        Fragile(error, connected=False)._call(APPLY, {})
+    assert str(caught.value) == phrase
+
+
+def test_a_process_that_gave_no_answer_to_a_change_is_lost_as_well():
+    garbled = {"failed": True, "module_stdout": "", "module_stderr": "", "rc": 1}
+    with pytest.raises(ConnectionLost, match="the PowerShell process on the host has ended without an answer"):
+        Fragile(garbled)._call(APPLY, {})
+    assert Fragile(garbled)._call(OBSERVE, {}) == garbled
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()])
+def test_who_ends_ansible_is_not_held_up(error):
+    with pytest.raises(type(error)):
+        Fragile(error)._call(APPLY, {})
+
+
+@pytest.mark.parametrize("error", [AnsibleConnectionFailure("gone"), DROPPED])
+def test_a_look_whose_connection_breaks_can_be_repeated(error):
+    with pytest.raises(ConnectionLost):
+        Fragile(error)._call(OBSERVE, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "connected"),
+    [
+        pytest.param(AnsibleConnectionFailure("gone"), False, id="a host that is down"),
+        pytest.param(AnsibleError("no such module"), True, id="Ansible's own error"),
+        pytest.param(TaskTimeoutError(), True, id="timeout of the task"),
+    ],
+)
+def test_all_else_of_a_look_is_for_ansible_to_tell(error, connected):
+    with pytest.raises(type(error)):
+        Fragile(error, connected=connected)._call(OBSERVE, {})
+
+
+def test_a_connection_that_cannot_be_made_anew_is_still_lost():
+    def reset():
+        raise AnsibleConnectionFailure("refused.")
+
+    with pytest.raises(ConnectionLost, match="^refused$"):
+        Fragile(None, reset=reset)._reset()
+
+
+def run(perform, monkeypatch):
+    action = Fragile(None)
+    monkeypatch.setattr(ActionBase, "run", lambda *_args: None)
+    monkeypatch.setattr(action, "validate_argument_spec", lambda **_spec: (None, {}), raising=False)
+    monkeypatch.setattr(action, "perform", perform)
+    return action.run(None, {})
+
+
+def test_a_host_that_nothing_was_done_to_is_unreachable(monkeypatch):
+    def perform(_args, _backend):
+        raise ConnectionLost("gone")
+
+    with pytest.raises(AnsibleConnectionFailure, match="lost while it was looked at: gone"):
+        run(perform, monkeypatch)
+
+
+def test_a_host_that_was_mended_before_is_no_unreachable_one(monkeypatch):
+    def perform(_args, backend):
+        backend.mended = True
+        raise ConnectionLost("gone")
+
+    result = run(perform, monkeypatch)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["msg"] == "The connection to the host was lost: gone. Before that an interrupted change was taken back."

@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime as dt
+import json
 
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord, SetServices
-from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConflictError, SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConflictError, ConnectionLost, SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.reconnection import Reconnection
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, RemoteAccess
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import DEFAULT_FACETS, Applied, Backend, Scope, Secret, differing, explain
 from host_factory import (
@@ -323,7 +325,7 @@ def test_a_host_whose_sstp_went_away_differs_in_every_value():
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
-        ("interrupted", "the journal of an interrupted change, so nothing was touched; run rras.sstp.rotate"),
+        ("interrupted", "Another run was interrupted on this host in the meantime, so nothing was touched"),
         ("locked", "Another run is changing this host at the moment, so nothing was touched; try again"),
     ],
 )
@@ -468,3 +470,167 @@ def test_when_services_were_last_started(changes, steps, second):
     done = Backend(Script(applied("applied", changes=steps))).apply(SCOPE, healthy(), changes)
     started = None if second is None else dt.datetime(2026, 3, 1, 12, 0, second, 250_000, tzinfo=dt.timezone.utc)
     assert done.started == started
+
+
+# --- a connection that is lost ---
+
+
+def lost(_options):
+    raise ConnectionLost("Connection aborted")
+
+
+def kept(answer, **more):
+    return applied("kept", answer=json.dumps({**answer, "changed": False}), **more)
+
+
+class Minutes:
+    """A clock that only waiting moves."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.waits = []
+
+    def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+def apply_over(script, timeout=60, **settings):
+    clock = Minutes()
+    reconnection = Reconnection(timeout, clock=lambda: clock.now, sleep=clock.sleep, **settings)
+    return Backend(script, reconnection).apply(SCOPE, healthy(), CHANGES), clock
+
+
+def test_each_apply_has_an_id_of_its_own_that_sorts_by_the_hosts_clock():
+    script = Script(applied("applied"), applied("applied"))
+    backend = Backend(script)
+    for _ in range(2):
+        backend.apply(SCOPE, healthy(), CHANGES)
+    first, second = (call["transaction"] for call in script.calls)
+    assert first != second
+    assert first.startswith(f"{healthy().time:%Y%m%dT%H%M%SZ}")
+
+
+def test_a_lost_answer_is_fetched_from_the_host():
+    script = Script(lost, kept({"outcome": "applied", "changes": STEPS, "failure": None, "undone": [], "not_undone": []}))
+    done, _clock = apply_over(script)
+    assert done.steps == tuple(STEPS)
+    first, second = script.calls
+    assert (second["operation"], second["recover"], second["transaction"]) == ("apply", True, first["transaction"])
+    assert "changes" not in second
+    assert "expect" not in second
+
+
+def test_a_lost_failure_is_told_as_the_failure_that_it_was():
+    answer = {name: failed()[name] for name in ("outcome", "changes", "failure", "undone", "not_undone")}
+    with pytest.raises(SstpError, match=r"^Could not delete the record of \[::\]:443: .*; everything done before it was undone\.$") as caught:
+        apply_over(Script(lost, kept(answer)))
+    assert caught.value.facts["changed"] is False
+
+
+def test_an_undo_that_was_broken_off_is_told_with_its_end():
+    answer = {name: failed()[name] for name in ("outcome", "changes", "failure")} | {"undone": [], "not_undone": []}
+    undone = [{"index": 0, "kind": "set_ssl_record"}]
+    with pytest.raises(SstpError, match="everything done before it was undone") as caught:
+        apply_over(Script(lost, kept(answer, undone=undone)))
+    assert caught.value.facts["undone"] == undone
+
+
+def test_what_could_not_be_undone_at_first_is_told_only_if_it_still_cannot():
+    stuck = {"index": 0, "kind": "set_ssl_record", "error": DENIED}
+    gone = {"index": 1, "kind": "set_ssl_record", "error": {**DENIED, "code": 1312}}
+    answer = {name: failed()[name] for name in ("outcome", "changes", "failure")} | {"undone": [], "not_undone": [stuck, gone]}
+    with pytest.raises(SstpError) as caught:
+        apply_over(Script(lost, kept(answer, undone=[{"index": 0, "kind": "set_ssl_record"}])))
+    assert caught.value.facts["not_undone"] == [gone]
+
+
+def test_what_had_not_begun_is_asked_for_once_more():
+    script = Script(lost, applied("cancelled"), applied("applied"))
+    done, _clock = apply_over(script)
+    assert done.steps == tuple(STEPS)
+    assert script.calls[2]["changes"] == script.calls[0]["changes"]
+    assert script.calls[2]["transaction"] != script.calls[0]["transaction"]
+
+
+def test_what_had_not_begun_twice_is_not_asked_for_for_ever():
+    with pytest.raises(SstpError, match="lost twice before it had begun with the change, so nothing was touched; run again"):
+        apply_over(Script(lost, applied("cancelled"), lost, applied("cancelled")))
+
+
+def test_what_was_half_done_is_taken_back_and_told():
+    with pytest.raises(SstpError) as caught:
+        apply_over(Script(lost, applied("recovered", undone=[{"index": 0, "kind": "set_ssl_record"}])))
+    assert str(caught.value) == (
+        "The host gave no answer while it was being changed (Connection aborted). It had not been completed; all that was done of it was taken back, so the "
+        "host is as it was. Run again."
+    )
+    assert caught.value.facts["changed"] is False
+
+
+@pytest.mark.parametrize("outcome", ["recovered", "failed"])
+def test_what_could_not_be_taken_back_is_named(outcome):
+    stuck = {"index": 0, "kind": "services", "error": {"function": None, "code": 1053, "message": "slow"}}
+    with pytest.raises(SstpError, match=r"what could not be taken back: services \(the service did not answer in time") as caught:
+        apply_over(Script(lost, applied(outcome, not_undone=[stuck])))
+    assert caught.value.facts["changed"] is True
+
+
+def test_a_host_that_is_still_at_work_is_told_as_such():
+    with pytest.raises(SstpError, match="the host is still at work on it; run again when it has ended"):
+        apply_over(Script(lost, seen(outcome="locked")))
+
+
+def test_a_host_is_asked_again_and_again_until_the_time_is_up():
+    told = []
+    script = Script(*[lost] * 99)
+    with pytest.raises(SstpError) as caught:
+        apply_over(script, timeout=60, tell=told.append)
+    assert "could not be reached again within 60 seconds (Connection aborted)" in str(caught.value)
+    assert "the next run takes back what there is of it" in str(caught.value)
+    assert caught.value.facts["changed"] is True
+    assert not isinstance(caught.value, ConnectionLost)
+    assert [call["lock_timeout"] for call in script.calls[1:]] == [60, 59, 57, 53, 45, 35, 25, 15, 5]
+    assert len(told) == 1
+
+
+def test_a_connection_that_cannot_be_made_anew_is_tried_again():
+    attempts = []
+
+    def reset():
+        attempts.append(1)
+        if len(attempts) < 3:
+            raise ConnectionLost("Connection refused")
+
+    script = Script(lost, applied("cancelled"), applied("applied"))
+    _done, clock = apply_over(script, reset=reset)
+    assert clock.waits == [1, 2]
+
+
+def test_without_patience_it_is_tried_once():
+    script = Script(lost, lost)
+    with pytest.raises(SstpError, match="within 0 seconds"):
+        apply_over(script, timeout=0)
+    assert len(script.calls) == 2
+
+
+def test_patience_is_no_negative_number():
+    with pytest.raises(SstpError, match="reconnect_timeout must be 0 or more"):
+        Reconnection(-1)
+
+
+def test_a_look_is_repeated_once():
+    script = Script(lost, seen())
+    assert Backend(script).observe(SCOPE).state_id == "state-2"
+    with pytest.raises(ConnectionLost):
+        Backend(Script(lost, lost)).observe(SCOPE)
+
+
+def test_a_recovery_is_asked_for_until_it_is_answered():
+    script = Script(lost, lost, applied("recovered"))
+    clock = Minutes()
+    backend = Backend(script, Reconnection(clock=lambda: clock.now, sleep=clock.sleep))
+    assert not backend.mended
+    assert backend.recover(SCOPE).state_id == "state-2"
+    assert backend.mended
+    assert "transaction" not in script.calls[2]
