@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteValue, SetValue
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_derived_hash, require_sstp
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_derived_hash, require_sstp, require_way_back
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_hex
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SHA1_VALUE, SHA256_VALUE, SSTP_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, hash_result
@@ -44,6 +44,7 @@ class ActionModule(SstpAction):
             require_derived_hash(state)
         # SHA-256 last: where that is absent a service that is started meanwhile derives both.
         changes = [change for name in ("sha1", "sha256") if name in wanted and (change := _change(state, name, wanted[name]))]
+        require_way_back(state, changes)
         after = {**before, **wanted}
         if changes and not self.check_mode:
             after = _hashes(backend.apply(scope, state, changes).state)

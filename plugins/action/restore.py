@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_restartable, require_sstp, require_way_back
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, to_start
 from ansible_collections.rras.sstp.plugins.plugin_utils.restoration import advice, plan_restoration, predict, read_snapshot, require_origin
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, rotation_diff
@@ -36,6 +36,7 @@ class ActionModule(SstpAction):
         require_origin(state, snapshot)
         plan = plan_restoration(state, snapshot, limits)
         require_restartable(state, to_start(state) if plan.restarts else ())
+        require_way_back(state, plan.changes)
         applied = backend.apply(logged(scope, state), state, plan.changes) if plan and not self.check_mode else None
         after = applied.state if applied else predict(state, snapshot, plan)
         return {

@@ -58,7 +58,7 @@ $JOURNAL_BOOT = 'Boot'
 $RECOVERY_SECONDS = 120
 $TRANSACTIONS_KEY = 'SOFTWARE\rras.sstp\Transactions'
 $TRANSACTION_LIMIT = 4
-# A longer value is reported by its length alone: nothing that is read here is near it.
+# A longer value is reported by its length alone, and is not changed: nothing that is meant to be here is near it.
 $VALUE_LIMIT = 4096
 $POLL_MILLISECONDS = 250
 $EVENT_LOG = 'System'
@@ -91,6 +91,21 @@ function Get-Field {
     if ($Dictionary.ContainsKey($Name)) { $Dictionary[$Name] } else { $Default }
 }
 
+# PowerShell's own comparisons, and the keys of @{}, leave out what a language does not sort by, such as the marks of right-to-left text.
+function Test-SameName {
+    param ([string]$Left, [string]$Right)
+    [string]::Equals($Left, $Right, [StringComparison]::OrdinalIgnoreCase)
+}
+
+function Test-SameText {
+    param ([string]$Left, [string]$Right)
+    [string]::Equals($Left, $Right, [StringComparison]::Ordinal)
+}
+
+function New-NameTable {
+    [System.Collections.Hashtable]::new([StringComparer]::OrdinalIgnoreCase)
+}
+
 function ConvertTo-TimeText {
     param ([DateTime]$Time)
     $Time.ToString('yyyy-MM-ddTHH:mm:ss.fffZ', [System.Globalization.CultureInfo]::InvariantCulture)
@@ -114,11 +129,14 @@ function Get-RegistryValue {
     $data = $Key.GetValue($Name, $null, [Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames)
     $kind = $Key.GetValueKind($Name).ToString().ToLowerInvariant()
     $value = switch ($kind) {
-        'dword' { [BitConverter]::ToUInt32([BitConverter]::GetBytes([int]$data), 0) }
+        # One of another size comes as something else.
+        'dword' { if ($data -is [int]) { [BitConverter]::ToUInt32([BitConverter]::GetBytes($data), 0) } else { $null } }
+        'qword' { if ($data -is [long]) { $data } else { $null } }
         'multistring' { , @($data) }
-        'binary' { ConvertTo-Hex $data }
-        'none' { ConvertTo-Hex $data }
-        default { $data }
+        { $_ -in 'binary', 'none' } { ConvertTo-Hex $data }
+        { $_ -in 'string', 'expandstring' } { $data }
+        # .NET neither reads nor writes the others as they are.
+        default { $null }
     }
     @{ kind = $kind; data = $value }
 }
@@ -128,7 +146,7 @@ function Get-RegistryKeyValue {
     param ([string]$Path)
     Invoke-WithRegistryKey -Path $Path -Script {
         param ($key)
-        $values = @{}
+        $values = New-NameTable
         foreach ($name in $key.GetValueNames()) { $values[$name] = Get-RegistryValue -Key $key -Name $name }
         $values
     }
@@ -139,17 +157,24 @@ function Get-RegistryFact {
     $values = Get-RegistryKeyValue -Path $Path
     if ($null -eq $values) { return $null }
     foreach ($name in @($values.Keys)) {
-        $data = $values[$name].data
-        if ($data -is [string] -and $data.Length -gt $VALUE_LIMIT) { $values[$name] = @{ kind = $values[$name].kind; data = $null; length = $data.Length } }
+        $length = Get-DataLength $values[$name].data
+        if ($length -gt $VALUE_LIMIT) { $values[$name] = @{ kind = $values[$name].kind; data = $null; length = $length } }
     }
     $values
+}
+
+function Get-DataLength {
+    param ($Data)
+    $length = 0
+    foreach ($item in $Data) { if ($item -is [string]) { $length += $item.Length } }
+    $length
 }
 
 function Find-RegistryValue {
     param ([string]$Path, [string]$Name)
     Invoke-WithRegistryKey -Path $Path -Script {
         param ($key)
-        if (@($key.GetValueNames()) -contains $Name) { Get-RegistryValue -Key $key -Name $Name }
+        if (@($key.GetValueNames() | Where-Object { Test-SameName $_ $Name })) { Get-RegistryValue -Key $key -Name $Name }
     }
 }
 
@@ -287,6 +312,12 @@ function Get-KeyFact {
     $fact
 }
 
+# A label for people; PowerShell would make an empty text of null for a parameter of type string.
+function Get-Beginning {
+    param ($Text)
+    if ($null -eq $Text -or $Text.Length -le $VALUE_LIMIT) { $Text } else { $Text.Substring(0, $VALUE_LIMIT) }
+}
+
 function Get-StoreContent {
     param ([string]$Name, [string[]]$ToProve)
     Invoke-WithStore -Name $Name -Script {
@@ -298,7 +329,7 @@ function Get-StoreContent {
             @{
                 thumbprint = $thumbprint
                 raw = [Convert]::ToBase64String($certificate.RawData)
-                friendly_name = $certificate.FriendlyName
+                friendly_name = Get-Beginning $certificate.FriendlyName
                 key = $key
             }
         }
@@ -311,7 +342,7 @@ function Get-StoreFacet {
     $toProve = @($module.Params.prove)
     if ($module.Params.prove_bound) { $toProve += @($Records | ForEach-Object { $_.certificate_hash }) }
     $names = @('MY') + @($Records | ForEach-Object { $_.certificate_store_name } | Where-Object { $_ })
-    $stores = @{}
+    $stores = New-NameTable
     foreach ($name in $names) {
         $upper = $name.ToUpperInvariant()
         if (-not $stores.ContainsKey($upper)) { $stores[$upper] = @(Get-StoreContent -Name $name -ToProve $toProve) }
@@ -337,7 +368,7 @@ function Get-ServedFacet {
 function Get-DependencyMap {
     Invoke-WithRegistryKey -Path $SERVICES_KEY -Script {
         param ($services)
-        $map = @{}
+        $map = New-NameTable
         foreach ($name in $services.GetSubKeyNames()) {
             try { $key = $services.OpenSubKey($name) } catch [System.Security.SecurityException] { continue }
             if ($null -eq $key) { continue }
@@ -363,7 +394,8 @@ function Get-ServiceFacet {
     if ($map.ContainsKey('SstpSvc')) { [void]$wanted.Add('SstpSvc') }
     for ($i = 0; $i -lt $wanted.Count; $i++) {
         foreach ($name in $map.Keys) {
-            if ($map[$name] -contains $wanted[$i] -and $wanted -notcontains $name) { [void]$wanted.Add($name) }
+            $needs = @($map[$name] | Where-Object { Test-SameName $_ $wanted[$i] })
+            if ($needs -and -not @($wanted | Where-Object { Test-SameName $_ $name })) { [void]$wanted.Add($name) }
         }
     }
     foreach ($name in $wanted) { Get-ServiceFact -Name $name -DependsOn $map[$name] }
@@ -545,8 +577,9 @@ function Get-ErrorFact {
 function Get-Port {
     if ($module.Params.ports.Count) { return @($module.Params.ports) }
     $listener = Find-RegistryValue -Path $SSTP_KEY -Name 'ListenerPort'
-    $port = if ($null -eq $listener -or -not $listener.data) { 443 } else { [int]$listener.data }
-    @($port)
+    # SstpSvc has its default for what is no port.
+    $isPort = $null -ne $listener -and $listener.kind -eq 'dword' -and $listener.data -gt 0 -and $listener.data -le 65535
+    @($(if ($isPort) { [int]$listener.data } else { 443 }))
 }
 
 function Get-Fact {
@@ -583,7 +616,8 @@ function Get-StateId {
             if ($null -eq $keys[$key]) { continue }
             foreach ($name in $keys[$key].Keys) {
                 $value = $keys[$key][$name]
-                $lines.Add($key + '|' + $name.ToUpperInvariant() + '|' + $value.kind + '|' + (@($value.data) -join '|'))
+                $data = if ($null -eq $value.data) { [string](Get-Field $value 'length') } else { @($value.data) -join '|' }
+                $lines.Add($key + '|' + $name.ToUpperInvariant() + '|' + $value.kind + '|' + $data)
             }
         }
     }
@@ -633,14 +667,16 @@ function Test-Change {
     switch ($Change['kind']) {
         'set_ssl_record' {
             $current = Find-Record $Change
-            $null -eq $current -or (Get-RecordText $current) -cne (Get-RecordText (ConvertFrom-SslRecord (ConvertTo-SslRecord $Change)))
+            $null -eq $current -or -not (Test-SameText (Get-RecordText $current) (Get-RecordText (ConvertFrom-SslRecord (ConvertTo-SslRecord $Change))))
         }
         'delete_ssl_record' { $null -ne (Find-Record $Change) }
         'set_registry_value' {
             $current = Find-RegistryValue -Path $Change['path'] -Name $Change['name']
             if ($null -eq $current) { return $true }
             if (Get-Field $Change 'only_if_absent' $false) { return $false }
-            $current.kind -ne $Change['value_kind'] -or (@($current.data) -join '|') -cne (@(ConvertFrom-JsonTime $Change['data']) -join '|')
+            $wanted = @(ConvertFrom-JsonTime $Change['data'])
+            $current.kind -ne $Change['value_kind'] -or @($current.data).Count -ne $wanted.Count -or
+            -not (Test-SameText (@($current.data) -join '|') ($wanted -join '|'))
         }
         'delete_registry_value' { $null -ne (Find-RegistryValue -Path $Change['path'] -Name $Change['name']) }
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
@@ -665,6 +701,9 @@ function Get-Inverse {
         { $_ -in 'set_registry_value', 'delete_registry_value' } {
             $current = Find-RegistryValue -Path $Change['path'] -Name $Change['name']
             $inverse = @{ kind = 'delete_registry_value'; path = $Change['path']; name = $Change['name'] }
+            if ($null -ne $current -and ($null -eq $current.data -or (Get-DataLength $current.data) -gt $VALUE_LIMIT)) {
+                throw "The value $($Change['name']) is too long, or of a type that cannot be put back."
+            }
             if ($null -ne $current) { $inverse += @{ value_kind = $current.kind; data = $current.data }; $inverse.kind = 'set_registry_value' }
             return $inverse
         }
@@ -722,7 +761,7 @@ function Invoke-SetSslRecord {
     $wanted = ConvertTo-SslRecord $Change
     $atomic = Invoke-WithHttp { param ($http) $http.Replace($wanted) }
     $read = Find-Record $Change
-    if ($null -eq $read -or (Get-RecordText $read) -cne (Get-RecordText (ConvertFrom-SslRecord $wanted))) {
+    if ($null -eq $read -or -not (Test-SameText (Get-RecordText $read) (Get-RecordText (ConvertFrom-SslRecord $wanted)))) {
         throw 'HTTP.SYS took the record but does not give it back as it was set.'
     }
     @{ atomic = $atomic }
@@ -882,9 +921,11 @@ function ConvertTo-Dictionary {
     $Value
 }
 
-function Read-Inverse {
-    param ([string]$Text)
-    try { ConvertTo-Dictionary (ConvertFrom-Json -InputObject $Text) } catch { @{ kind = 'unreadable' } }
+function ConvertFrom-JournalEntry {
+    param ($Data)
+    $inverse = if ($Data -is [string]) { ConvertTo-Dictionary (ConvertFrom-Json -InputObject $Data) }
+    if ($inverse -isnot [System.Collections.IDictionary]) { throw 'The entry is no inverse of a change.' }
+    $inverse
 }
 
 # Can this inverse never be carried out? HTTP.SYS does not take a record again whose certificate was not usable even before, and RRAS no
@@ -906,18 +947,19 @@ function Invoke-Undo {
     $lost = New-Object -TypeName System.Collections.ArrayList
     $unsaid = $null
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
-    $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Where-Object { $_ -ne $JOURNAL_OWNER } | Sort-Object -Descending) }
+    $names = if ($null -eq $journal) { @() } else { @($journal.Keys | Where-Object { -not (Test-SameName $_ $JOURNAL_OWNER) } | Sort-Object -Descending) }
     foreach ($name in $names) {
         $inverse = @{ kind = 'unreadable' }
         $kept = $false
+        $index = if ($name -match '^[0-9]{4}$') { [int]$name } else { $null }
         try {
-            $inverse = ConvertTo-Dictionary (ConvertFrom-Json -InputObject $journal[$name].data)
+            $inverse = ConvertFrom-JournalEntry $journal[$name].data
             if (Test-Change $inverse) { [void](Invoke-Change $inverse) }
-            [void]$undone.Add(@{ index = [int]$name; kind = $inverse['kind'] })
+            [void]$undone.Add(@{ index = $index; kind = $inverse['kind'] })
         }
         catch {
             $why = Get-ErrorFact $_
-            $entry = @{ index = [int]$name; kind = $inverse['kind']; error = $why }
+            $entry = @{ index = $index; kind = $inverse['kind']; error = $why }
             $kept = $true
             if (Test-Lost $inverse $why.code) { [void]$lost.Add($entry); if ($inverse['kind'] -eq 'set_remote_access') { $unsaid = $inverse } }
             else { [void]$stuck.Add($entry) }
@@ -1002,10 +1044,14 @@ function Get-Transaction {
 function Stop-RestartedService {
     param ($Journal)
     if ($null -ne (Get-RegistryKeyValue -Path "$JOURNAL_KEY\$JOURNAL_BOOT")) { return }
-    $inverses = @($Journal.Keys | Where-Object { $_ -ne $JOURNAL_OWNER } | ForEach-Object { Read-Inverse $Journal[$_].data })
-    $services = @($inverses | Where-Object { $_['kind'] -eq 'services' })
-    if ($services.Count -eq $inverses.Count -or @($inverses | Where-Object { $_['kind'] -eq 'unreadable' })) { return }
-    $known = @($services | ForEach-Object { $_['states'] } | ForEach-Object { $_['name'] })
+    try {
+        $inverses = @($Journal.Keys | Where-Object { -not (Test-SameName $_ $JOURNAL_OWNER) } | ForEach-Object { ConvertFrom-JournalEntry $Journal[$_].data })
+        $services = @($inverses | Where-Object { $_['kind'] -eq 'services' })
+        $known = @($services | ForEach-Object { $_['states'] } | ForEach-Object { $_['name'] })
+    }
+    # What cannot be read is told by the undo.
+    catch { return }
+    if ($services.Count -eq $inverses.Count) { return }
     $running = @(Get-ServiceFacet | Where-Object { $_.state -eq 'running' } | ForEach-Object { $_.name })
     $again = @($running | Where-Object { $known -notcontains $_ })
     [array]::Reverse($running)
@@ -1023,6 +1069,7 @@ function Invoke-ServiceAnyhow {
 # Takes back what the journal holds, unless the change that it belongs to went through and was ended before it could clear it.
 function Invoke-Recovery {
     $journal = Get-RegistryKeyValue -Path $JOURNAL_KEY
+    $found = $null -ne $journal
     $owner = if ($null -ne $journal -and $journal.ContainsKey($JOURNAL_OWNER)) { Get-Transaction $journal[$JOURNAL_OWNER].data }
     if ($null -ne $owner -and $owner.outcome -eq 'applied') { Clear-Journal; $journal = $null }
     $stopped = if ($null -ne $journal) { Stop-RestartedService $journal }
@@ -1032,6 +1079,7 @@ function Invoke-Recovery {
     $module.Result.undone = $undo.undone
     $module.Result.not_undone = @($undo.not_undone) + $errors
     $module.Result.changed = $undo.undone.Count -gt 0 -or $null -ne $stopped
+    $module.Result.found = $found
     $asked = Get-Transaction $module.Params.transaction
     if ($null -ne $asked) { $module.Result.answer = $asked.answer }
     if ($undo.again) { $module.Result.outcome = 'failed' }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .errors import one_line
 from .inputs import Endpoint
 from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY
 from .state import SslRecord
@@ -252,4 +253,4 @@ class Plan:
 
     def describe(self) -> list[str]:
         """In words; what is only kept in mind is no step of its own for people."""
-        return [change.describe() for change in self.changes if not isinstance(change, Hold)]
+        return [one_line(change.describe()) for change in self.changes if not isinstance(change, Hold)]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .balancer import Balancer
+from .errors import one_line
 from .plan import Wanted
 from .state import RegistryValue
 from .wire import Sight
@@ -33,11 +34,11 @@ class Finding:
     repairable: bool = True
 
     def to_result(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: one_line(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
         event = f" (leads to RasSstp event {self.event})" if self.event else ""
-        return f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}"
+        return one_line(f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from .errors import SstpError
+from .changes import Change, DeleteValue, Forgotten, Hold, SetValue
+from .errors import SstpError, one_line
 from .inputs import Endpoint, pair
-from .names import ADMINISTRATOR, OFFLOAD, SERVICE_DISABLED, SSTP_APP_ID, is_program, owner_of
+from .names import ADMINISTRATOR, BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, OFFLOAD, SERVICE_DISABLED, SSTP_APP_ID, SSTP_KEY, is_program, owner_of
 from .sstp.verification import verify_name
 from .state import HostState, StoredCertificate
 from .x509 import Certificate, fitness
@@ -45,6 +46,20 @@ def require_remote_access(state: HostState, certificate: Certificate) -> None:
             f"DirectAccess clients of this server dial {view.connect_to} (ConnectToAddress), and RRAS takes no certificate that is not for it: "
             f"{certificate.thumbprint} is for {names}; have one issued that has this name as well."
         )
+
+
+def require_way_back(state: HostState, changes: Iterable[Change]) -> None:
+    """A value is changed only where it can be put back: not one that is too long to be told, or of a type that is not."""
+    for change in changes:
+        inner = change.of if isinstance(change, Hold) else change.change if isinstance(change, Forgotten) else change
+        if not isinstance(inner, SetValue | DeleteValue) or inner.path not in (SSTP_KEY, CONFIG_STORE_KEY, BEFORE_OFFLOAD_KEY):
+            continue
+        value = state.value(inner.path, inner.name)
+        if value is not None and value.data is None:
+            raise SstpError(
+                f"The registry value {inner.name} (HKLM\\{inner.path}) {value.untold} could not be put back if the change failed, so nothing was touched; "
+                "see what has written it, and delete it."
+            )
 
 
 def require_rebindable(state: HostState, endpoints: Collection[Endpoint], certificate: Certificate | None) -> None:
@@ -136,6 +151,7 @@ def users_of(state: HostState, thumbprint: str, store: str = "MY") -> list[str]:
         for record in state.records
         if record.certificate_hash == thumbprint and record.store == store
     ]
+    users = [one_line(user) for user in users]
     stored = state.certificate(thumbprint, store)
     if stored is None:
         return users

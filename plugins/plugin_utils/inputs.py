@@ -34,6 +34,11 @@ class Endpoint:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+def lower_host(host: str) -> str:
+    """A host name in one case. Only ASCII: the small letters of some others are not one character, and HTTP.SYS would take another name for it."""
+    return "".join(c.lower() if c.isascii() else c for c in host)
+
+
 def pair(port: int) -> tuple[Endpoint, Endpoint]:
     """The two records that SSTP listens on."""
     return Endpoint("ip", "0.0.0.0", port), Endpoint("ip", "::", port)
@@ -106,4 +111,4 @@ def parse_endpoint(text: str) -> Endpoint:
     except ValueError:
         if ":" in address or re.fullmatch(r"[0-9.]+", address):
             raise SstpError(f"The address of endpoint {text!r} is not an IP address.") from None
-        return Endpoint("sni", "0.0.0.0", number, address.lower())
+        return Endpoint("sni", "0.0.0.0", number, lower_host(address))

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .changes import Await, Change, DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, service_is
-from .errors import SstpError
-from .inputs import pair
+from .errors import SstpError, shortened
+from .inputs import clean_app_id, pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, value_changes
 from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY, SHA1_VALUE, SHA256_VALUE, SSTP_KEY
 from .plan import Limits, set_remote_access, start_order, stop_services
@@ -19,6 +20,8 @@ from .rotation import node_advice
 from .state import HostState, RegistryValue, SslRecord, read_record
 
 SNAPSHOT_VERSION = 1
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_LARGEST = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -46,20 +49,53 @@ def read_snapshot(given: Mapping[str, Any]) -> Snapshot:
         return Snapshot(
             server=str(given["server"]),
             port=int(given["port"]),
-            records=tuple(read_record(record) for record in given["records"]),
+            records=tuple(_record(record) for record in given["records"]),
             values={path: _values(path, found) for path, found in registry.items()},
             remote_access=given["remote_access"],
             services={str(name): str(state) for name, state in given["services"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SstpError(f"Option snapshot is damaged ({type(error).__name__}: {error}); give what rras.sstp.rotate returned, unchanged.") from None
+        why = f"{type(error).__name__}: {shortened(str(error))}"
+        raise SstpError(f"Option snapshot is damaged ({why}); give what rras.sstp.rotate returned, unchanged.") from None
 
 
 def _values(path: str, given: Mapping[str, Any]) -> dict[str, RegistryValue | None]:
     """What is not in the snapshot was absent; what was noted before offload has no fixed names. One too long to be told is left as it is now."""
     names = {SSTP_KEY: (SHA256_VALUE, SHA1_VALUE, *MODE_VALUES), CONFIG_STORE_KEY: CONFIG_STORE_VALUES}.get(path, tuple(given))
-    found = {str(name).lower(): RegistryValue(str(value["kind"]), value["data"]) for name, value in given.items()}
+    found = {str(name).lower(): _value(str(name), value) for name, value in given.items()}
     return {name: value for name in names if (value := found.get(name.lower())) is None or value.data is not None}
+
+
+def _record(given: Mapping[str, Any]) -> SslRecord:
+    """Each field of the form that HTTP.SYS has; what the texts say is theirs alone."""
+    record = read_record(given)
+    numbers = (record.check_mode, record.revocation_freshness_time, record.url_retrieval_timeout, record.flags)
+    texts = (record.certificate_store_name, record.ctl_identifier, record.ctl_store_name, record.endpoint.host)
+    if any(not 0 <= number <= _LARGEST for number in numbers):
+        raise ValueError(f"the record of {record.endpoint} has a number that does not fit into 32 bits")
+    if any(text is not None and (not isinstance(text, str) or "\0" in text) for text in texts):
+        raise ValueError(f"the record of {record.endpoint} has a text that is none")
+    if not _HEX.fullmatch(record.certificate_hash) or clean_app_id(record.app_id) != record.app_id:
+        raise ValueError(f"the record of {record.endpoint} has a hash or an app_id that is none")
+    return record
+
+
+def _value(name: str, given: Mapping[str, Any]) -> RegistryValue:
+    """A value whose data is of the form that its kind has."""
+    kind, data = str(given["kind"]), given["data"]
+    if data is not None and not _fits(kind, data):
+        raise ValueError(f"the data of {name} is not of the kind {shortened(kind)}")
+    return RegistryValue(kind, data)
+
+
+def _fits(kind: str, data: Any) -> bool:
+    if kind in ("binary", "none"):
+        return isinstance(data, str) and _HEX.fullmatch(data) is not None
+    if kind in ("dword", "qword"):
+        return isinstance(data, int) and not isinstance(data, bool) and (kind == "qword" or 0 <= data <= _LARGEST)
+    if kind == "multistring":
+        return isinstance(data, list) and all(isinstance(item, str) for item in data)
+    return kind in ("string", "expandstring") and isinstance(data, str)
 
 
 def require_origin(state: HostState, snapshot: Snapshot) -> None:

@@ -103,7 +103,7 @@ def hash_result(value: RegistryValue | None) -> str | None:
     if value is None:
         return None
     if value.data is None:
-        return f"({value.kind}, {value.length} characters)"
+        return value.untold
     return str(value.data) if value.kind == "binary" else f"({value.kind}) {value.data}"
 
 
@@ -177,7 +177,7 @@ def _remote_access_result(state: HostState) -> dict[str, Any] | None:
 
 
 def _shown(value: RegistryValue) -> Any:
-    return value.data if value.data is not None else f"({value.kind}, {value.length} characters)"
+    return value.data if value.data is not None else value.untold
 
 
 def bindings_diff(state: HostState, endpoints: Iterable[Endpoint]) -> dict[str, Any]:

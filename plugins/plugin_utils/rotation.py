@@ -9,8 +9,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
-from .errors import SstpError
-from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable
+from .errors import SstpError, one_line
+from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable, require_way_back
 from .inputs import pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, target_mode
 from .names import (
@@ -35,6 +35,7 @@ def refuse(state: HostState, wanted: Wanted, plan: Plan, *, take_over: bool, sta
     """Raise SstpError for the first thing that stands against that rotation; staged: the certificate is in the store."""
     require_sstp(state)
     require_restartable(state, to_start(state) if plan.restarts else ())
+    require_way_back(state, plan.changes)
     certificate = wanted.certificate
     if certificate is not None:
         require_fitness(certificate, state.time)
@@ -94,7 +95,7 @@ def node_advice(state: HostState, plan: Plan) -> list[str]:
     if up := reached_nodes(state, plan):
         names = ", ".join(up)
         sentences.append(f"Set-RemoteAccess changes the other nodes of the cluster as well ({names}): each needs a restart of its own to take the certificate.")
-    return sentences
+    return [one_line(sentence) for sentence in sentences]
 
 
 def _other_nodes(state: HostState) -> tuple[Node, ...]:
@@ -237,5 +238,5 @@ def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None
         "services": server["services"],
         "steps": [{name: step[name] for name in ("kind", "time", "changed", "skipped", "milliseconds", "detail")} for step in applied.steps],
         "events": [event_result(event) for event in after.events if applied.started is not None and event.time >= applied.started],
-        "events_error": None if after.events_error is None else f"The events could not be read: {explain(after.events_error)}.",
+        "events_error": None if after.events_error is None else one_line(f"The events could not be read: {explain(after.events_error)}."),
     }

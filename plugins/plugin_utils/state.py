@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .inputs import Endpoint, pair
+from .inputs import Endpoint, lower_host, pair
 from .names import (
     ADMINISTRATOR,
     AUTOMATIC,
@@ -42,6 +42,7 @@ _DDM_NOT_RUNNING = 903
 _EVENT_NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 # Windows writes up to nine digits of a second.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
 # An event is at most 64 KB, and those of RasSstp carry a word or two.
 _LONGEST_XML = 1 << 18
 _LONGEST_TEXT = 1024
@@ -76,11 +77,19 @@ class SslRecord:
 
 @dataclass(frozen=True)
 class RegistryValue:
-    """kind is that of .NET in lower case; data is hex for binary, a number for dword; None with a length where too long."""
+    """kind is that of .NET in lower case; data is hex for binary, a number for dword.
+
+    data is None where it cannot be told, and so cannot be put back: too long, with its length, or not of the form that its kind has.
+    """
 
     kind: str
     data: Any
     length: int | None = None
+
+    @property
+    def untold(self) -> str:
+        """What is to be said in the place of data that is not told."""
+        return f"({self.kind}, {'not readable' if self.length is None else f'{self.length} characters'})"
 
 
 @dataclass(frozen=True)
@@ -330,7 +339,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         served=tuple(_read_served(s) for s in facts.get("served") or ()),
         host={name: value for name, value in (facts.get("host") or {}).items() if name != "adapters"},
         listen_only=tuple(http.get("listen_only") or ()),
-        predecessors={n: str(v.data) for n, v in (_read_values(product.get("predecessors")) or {}).items()},
+        predecessors=_read_predecessors(product.get("predecessors")),
         interrupted=product.get("journal") is not None,
         events=events,
         events_error=events_error,
@@ -363,13 +372,19 @@ def _read_endpoint(fact: Mapping[str, Any]) -> Endpoint:
     """In the spelling that parse_endpoint gives, whatever the host's .NET and the owner of the record have made of it."""
     host = fact.get("host")
     address = str(ipaddress.ip_address(str(fact["address"])))
-    return Endpoint(str(fact["family"]), address, int(fact["port"]), None if host is None else str(host).lower())
+    return Endpoint(str(fact["family"]), address, int(fact["port"]), None if host is None else lower_host(str(host)))
 
 
 def _read_values(facts: Mapping[str, Any] | None) -> dict[str, RegistryValue] | None:
     if facts is None:
         return None
     return {str(name): RegistryValue(str(v["kind"]), v.get("data"), v.get("length")) for name, v in facts.items()}
+
+
+def _read_predecessors(facts: Mapping[str, Any] | None) -> dict[str, str]:
+    """Thumbprint -> time as it is written there; a value of another name is nothing that a rotation has noted."""
+    values = _read_values(facts) or {}
+    return {name.upper(): "" if value.data is None else str(value.data) for name, value in values.items() if _THUMBPRINT.fullmatch(name)}
 
 
 def _read_stored(fact: Mapping[str, Any], store: str, challenge: bytes) -> StoredCertificate:
@@ -396,7 +411,8 @@ def _read_key(fact: Mapping[str, Any] | None, certificate: Certificate, challeng
 
 
 def _read_service(fact: Mapping[str, Any]) -> Service:
-    return Service(str(fact["name"]), str(fact["state"]), fact["start"], tuple(str(d) for d in fact["depends_on"]))
+    start = fact["start"] if isinstance(fact["start"], int) else None
+    return Service(str(fact["name"]), str(fact["state"]), start, tuple(str(d) for d in fact["depends_on"]))
 
 
 def _read_served(fact: Mapping[str, Any]) -> Served:

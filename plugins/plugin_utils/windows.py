@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .changes import Change, SetServices, value_is
-from .errors import ConflictError, ConnectionLost, SstpError
+from .errors import ConflictError, ConnectionLost, SstpError, shortened
 from .names import BY_ADMIN_VALUE, CONFIG_STORE_KEY, HARDWARE_PROVIDERS, SSTP_KEY, USE_HTTPS_VALUE
 from .reconnection import Reconnection
 from .state import HostState, parse_time, read_state
@@ -148,18 +148,22 @@ class Backend:
         return Applied(after, tuple(result["changes"]), _last_start(changes, result["changes"]))
 
     def recover(self, scope: Scope) -> HostState:
-        """Take back what an interrupted transaction has left half done."""
+        """Take back what an interrupted transaction has left half done. Raises ConflictError where it was not interrupted, but still at work."""
         challenge = secrets.token_bytes(32)
         options = {"operation": "apply", "recover": True, **scope.to_options()}
+        asked_again = False
         try:
             result = self._run(options, challenge)
         except ConnectionLost as lost:
+            asked_again = True
             result = self._ask_again(options, challenge, f"The host gave no answer while an earlier, interrupted change was being taken back ({lost})")
         if result["outcome"] == "locked":
             raise SstpError(_LOCKED)
         if result["outcome"] != "recovered":
             facts = {**_evidence(result), "changed": bool(result["changed"])}
             raise SstpError(f"An earlier, interrupted change could not be taken back: {_list_stuck(result)}.{_hung(result)}", **facts)
+        if not (result["found"] or asked_again):
+            raise ConflictError("Another run was changing this host when it was looked at, and has ended since, so nothing was touched; run again.")
         self.mended = True
         return _state(result, challenge)
 
@@ -262,14 +266,14 @@ def _sentence(result: Mapping[str, Any]) -> str:
     error = result.get("error")
     if isinstance(error, Mapping):
         return f"The host could not be read: {explain(error)}."
-    return str(result.get("msg") or result.get("module_stderr") or "The back-end on the host gave no answer.").strip()
+    return shortened(str(result.get("msg") or result.get("module_stderr") or "The back-end on the host gave no answer.").strip(), 2000)
 
 
 def explain(error: Mapping[str, Any]) -> str:
     """An error of the back-end in words: what it means, then function and code."""
     code, function = error.get("code"), error.get("function")
     text = _CODES.get(int(code)) if code is not None else None
-    words = text or str(error.get("message") or "no reason was given").strip().rstrip(".")
+    words = text or shortened(str(error.get("message") or "no reason was given").strip().rstrip("."))
     if code is None:
         return words
     number = str(code) if int(code) >= 0 else f"0x{int(code) & 0xFFFFFFFF:08X}"

@@ -24,6 +24,7 @@ from ansible_collections.rras.sstp.plugins.action import registry_hash as hash_a
 from ansible_collections.rras.sstp.plugins.action import restart as restart_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import restore as restore_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import rotate as rotate_action  # noqa: E402
+from ansible_collections.rras.sstp.plugins.action import server_info as info_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.action import ssl_binding as binding_action  # noqa: E402, F401
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError  # noqa: E402
 from ansible_collections.rras.sstp.plugins.plugin_utils.reconnection import Reconnection  # noqa: E402

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,7 @@ class Backend:
     def _recover(self) -> None:
         """Take back what the journal holds, unless its change went through; tell the kept answer of the transaction that is asked about."""
         result, asked_for = self.result, self._options["transaction"]
+        result["found"] = self._machine.registry.key(JOURNAL) is not None
         owner = self._machine.registry.get(JOURNAL, OWNER)
         ended = self._kept(str(owner.data)) if owner else None
         if ended is not None and ended[0] == "applied":
@@ -108,11 +110,14 @@ class Backend:
 
         Those that the undo does not start again itself, and what went wrong.
         """
-        inverses = [_read_or_not(value.data) for value in self._inverses()]
-        services = [item for item in inverses if item["kind"] == "services"]
-        if len(services) == len(inverses) or any(item["kind"] == "unreadable" for item in inverses):
+        try:
+            inverses = [_read_inverse(value.data) for value in self._inverses()]
+            services = [item for item in inverses if item.get("kind") == "services"]
+            known = [state["name"] for item in services for state in item["states"]]
+        except (WindowsError, LookupError, TypeError):
+            return None  # the undo tells what cannot be read
+        if len(services) == len(inverses):
             return None
-        known = [state["name"] for item in services for state in item["states"]]
         running = [service["name"] for service in self._observer.facts(["services"])["services"] if service["state"] == "running"]
         errors = self._services_anyhow(running[::-1], "stopped")
         return [name for name in running if name not in known], errors
@@ -240,16 +245,19 @@ class Backend:
         for value in self._inverses():
             inverse: dict[str, Any] = {"kind": "unreadable"}
             kept = False
+            index = int(value.name) if re.fullmatch("[0-9]{4}", value.name) else None
             try:
                 inverse = _read_inverse(value.data)
-                self._strike("undoing", int(value.name))
+                self._strike("undoing", -1 if index is None else index)
                 if self._changes.would_alter(inverse):
                     self._changes.perform(inverse)
-                self.result["undone"].append({"index": int(value.name), "kind": inverse["kind"]})
-            except WindowsError as error:
+                self.result["undone"].append({"index": index, "kind": inverse.get("kind")})
+            except (WindowsError, AttributeError, LookupError, TypeError, ValueError) as problem:
+                # An entry may be anything, and PowerShell finds something amiss with each.
+                error = problem if isinstance(problem, WindowsError) else WindowsError(None, None, f"The change cannot be read: {problem}")
                 dead = self._changes.lost(inverse, error.code)
                 kept = True
-                (lost if dead else stuck).append({"index": int(value.name), "kind": inverse["kind"], "error": error.fact()})
+                (lost if dead else stuck).append({"index": index, "kind": inverse.get("kind"), "error": error.fact()})
                 unsaid = inverse if dead and inverse["kind"] == "set_remote_access" else unsaid
             if not stuck and not kept:
                 self._machine.registry.delete(JOURNAL, value.name)
@@ -264,17 +272,12 @@ class Backend:
 
 def _read_inverse(data: object) -> dict[str, Any]:
     try:
-        inverse: dict[str, Any] = json.loads(str(data))
-    except ValueError as error:
+        inverse = json.loads(data) if isinstance(data, str) else None
+    except (ValueError, RecursionError) as error:
         raise WindowsError(None, None, f"Invalid JSON primitive: {data}.") from error
+    if not isinstance(inverse, dict):
+        raise WindowsError(None, None, "The entry is no inverse of a change.")
     return inverse
-
-
-def _read_or_not(data: object) -> dict[str, Any]:
-    try:
-        return _read_inverse(data)
-    except WindowsError:
-        return {"kind": "unreadable"}
 
 
 def _items(value: Any) -> list[Any]:

@@ -19,7 +19,7 @@ from lab.sim.machine import Machine
 from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
 from lab.sim.registry import KINDS, Data
 from lab.sim.services import NOT_RUNNING, RUNS, Service
-from lab.sim.telling import joined, state_name
+from lab.sim.telling import VALUE_LIMIT, joined, length_of, state_name
 
 QUERY, SET, DELETE = "HttpQueryServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration"
 # What .NET gives a dependent service while it stops the one that was asked for.
@@ -79,6 +79,8 @@ class Changes:
             value = find_value(self._machine, change)
             if value is None:
                 return {"kind": "delete_registry_value", **place}
+            if value["data"] is None or length_of(value["data"]) > VALUE_LIMIT:
+                raise WindowsError(None, None, f"The value {change['name']} is too long, or of a type that cannot be put back.")
             return {"kind": "set_registry_value", **place, "value_kind": value["kind"], "data": value["data"]}
         if kind == "import_pfx" and not self._stored(change):
             return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": True}
@@ -99,11 +101,12 @@ class Changes:
 
     def lost(self, inverse: Change, code: int | None) -> bool:
         """Whether this inverse can never be carried out."""
-        if inverse["kind"] == "set_ssl_record":
+        kind = inverse.get("kind")
+        if kind == "set_ssl_record":
             return code == UNUSABLE
-        if inverse["kind"] == "bring_back_certificate":
+        if kind == "bring_back_certificate":
             return True
-        return inverse["kind"] == "set_remote_access" and self._machine.stores.certificate("MY", str(inverse["thumbprint"])) is None
+        return kind == "set_remote_access" and self._machine.stores.certificate("MY", str(inverse["thumbprint"])) is None
 
     def perform(self, change: Change) -> dict[str, Any] | None:
         """Do it; the detail."""
@@ -148,7 +151,9 @@ class Changes:
         if change.get("only_if_absent"):
             return False
         kind_differs = current["kind"] != str(change.get("value_kind")).lower()
-        return kind_differs or joined(current["data"]) != joined(change.get("data"))
+        data = change.get("data")
+        counts = [len(item) if isinstance(item, list) else 1 for item in (current["data"], data)]
+        return kind_differs or counts[0] != counts[1] or joined(current["data"]) != joined(data)
 
     def _may_write(self, function: str) -> None:
         self._machine.faults.check(function)
@@ -313,7 +318,7 @@ class Changes:
 def _typed(kind: str, data: Any) -> Data:
     """A value's data as .NET makes it of what a change carries."""
     try:
-        if kind == "binary":
+        if kind in ("binary", "none"):
             return bytes.fromhex(str(data or ""))
         if kind == "dword":
             number = int(data)
@@ -326,11 +331,6 @@ def _typed(kind: str, data: Any) -> Data:
             return [str(item) for item in (data if isinstance(data, list) else [data])]
     except (ValueError, TypeError) as error:
         raise WindowsError(None, None, f'Cannot convert value "{data}" to the kind {kind}.') from error
-    if kind == "none":
-        # SetValue takes bytes for this kind, and the back-end gives it text.
-        raise WindowsError(
-            None, None, "The type of the value object did not match the specified RegistryValueKind or the object could not be properly converted."
-        )
     if kind not in KINDS:
         raise WindowsError(None, None, f'Cannot convert value "{kind}" to type "Microsoft.Win32.RegistryValueKind".')
     return "" if data is None else str(data)

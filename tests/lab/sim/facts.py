@@ -20,11 +20,10 @@ from lab.sim.records import Fields, text, told
 from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION
 from lab.sim.sstp import DEFAULT_PORT
 from lab.sim.store import Entry, KeyLink
-from lab.sim.telling import held, joined, state_name, told_value
+from lab.sim.telling import VALUE_LIMIT, beginning, held, joined, length_of, state_name, told_value
 
 JOURNAL = PRODUCT + r"\Journal"
-# A longer value is told by its length alone.
-VALUE_LIMIT = 4096
+LAST_PORT = 65535
 LOOPBACK = ("127.0.0.1", "::1")
 
 Facts = dict[str, Any]
@@ -75,7 +74,8 @@ class Observer:
             lines += ["http|" + text(record) for record in facts["http"]["records"] if record["port"] in facts["ports"]]
         for prefix, key in (("sstp", "parameters"), ("config", "config_store")):
             for name, value in (facts.get("sstp", {}).get(key) or {}).items():
-                lines.append(f"{prefix}|{name.upper()}|{value['kind']}|{joined(value['data'])}")
+                data = value.get("length", "") if value["data"] is None else joined(value["data"])
+                lines.append(f"{prefix}|{name.upper()}|{value['kind']}|{data}")
         for store, items in facts.get("stores", {}).items():
             for item in items:
                 if held(self._options["thumbprints"], item["thumbprint"]):
@@ -88,12 +88,8 @@ class Observer:
         if self._options["ports"]:
             return list(self._options["ports"])
         value = self._machine.registry.get(SSTPSVC, "ListenerPort")
-        if value is None or not value.data or not isinstance(value.data, (int, str)):
-            return [DEFAULT_PORT]
-        try:
-            return [int(value.data)]
-        except ValueError as error:
-            raise WindowsError(None, None, f'Cannot convert value "{value.data}" to type "System.Int32".') from error
+        is_port = value is not None and value.kind == "dword" and isinstance(value.data, int) and 0 < value.data <= LAST_PORT
+        return [value.data if value and is_port else DEFAULT_PORT]  # type: ignore[list-item]
 
     def _http(self) -> dict[str, Any]:
         http = HttpConfiguration(self._machine.http)
@@ -112,8 +108,8 @@ class Observer:
             return None
         facts = {value.name: told_value(value) for value in key.values.values()}
         for name, fact in facts.items():
-            if isinstance(fact["data"], str) and len(fact["data"]) > VALUE_LIMIT:
-                facts[name] = {"kind": fact["kind"], "data": None, "length": len(fact["data"])}
+            if (length := length_of(fact["data"])) > VALUE_LIMIT:
+                facts[name] = {"kind": fact["kind"], "data": None, "length": length}
         return facts
 
     def _services(self) -> list[dict[str, Any]]:
@@ -152,7 +148,7 @@ class Observer:
         return {
             "thumbprint": thumbprint,
             "raw": entry.certificate.encoded,
-            "friendly_name": entry.friendly_name,
+            "friendly_name": beginning(entry.friendly_name),
             "key": self._key_fact(entry.link, held(to_prove, thumbprint)) if entry.link else None,
         }
 

@@ -26,6 +26,8 @@ KINDS = {
     "multistring": "REG_MULTI_SZ",
     "qword": "REG_QWORD",
 }
+# The type of a value that .NET has no name for, one of several.
+UNKNOWN = "REG_DWORD_BIG_ENDIAN"
 
 
 class Value(NamedTuple):
@@ -44,7 +46,12 @@ class Value(NamedTuple):
             shown = "".join(f"{item}\0" for item in [*self.data, ""]).encode("utf-16le").hex()
         elif self.kind == "qword" and isinstance(self.data, int):
             shown = self.data.to_bytes(8, "little").hex()
-        return {"type": KINDS[self.kind], "value": shown}
+        return {"type": KINDS.get(self.kind, UNKNOWN), "value": shown}
+
+
+def folded(name: str) -> str:
+    """A name without its case, as Windows folds it: each character for itself."""
+    return "".join(upper if len(upper := c.upper()) == 1 else c for c in name)
 
 
 class Key:
@@ -81,37 +88,37 @@ class Registry:
         """A key; None where there is none."""
         found: Key | None = self._root
         for name in path.split("\\"):
-            found = found.keys.get(name.upper()) if found else None
+            found = found.keys.get(folded(name)) if found else None
         return found
 
     def create(self, path: str) -> Key:
         """A key with all above it."""
         found = self._root
         for name in path.split("\\"):
-            found = found.keys.setdefault(name.upper(), Key(name))
+            found = found.keys.setdefault(folded(name), Key(name))
         return found
 
     def remove(self, path: str) -> bool:
         """Remove a key with all below; whether there was one."""
         parent, _, name = path.rpartition("\\")
         above = self.key(parent) if parent else self._root
-        return above is not None and above.keys.pop(name.upper(), None) is not None
+        return above is not None and above.keys.pop(folded(name), None) is not None
 
     def get(self, path: str, name: str) -> Value | None:
         """A value; None where there is none."""
         key = self.key(path)
-        return key.values.get(name.upper()) if key else None
+        return key.values.get(folded(name)) if key else None
 
     def set(self, path: str, name: str, kind: str, data: Data) -> None:
         """Set a value; one that is there keeps its place and the spelling of its name."""
         values = self.create(path).values
-        old = values.get(name.upper())
-        values[name.upper()] = Value(old.name if old else name, kind, data)
+        old = values.get(folded(name))
+        values[folded(name)] = Value(old.name if old else name, kind, data)
 
     def delete(self, path: str, name: str) -> bool:
         """Delete a value; whether there was one."""
         key = self.key(path)
-        return key is not None and key.values.pop(name.upper(), None) is not None
+        return key is not None and key.values.pop(folded(name), None) is not None
 
     def dword(self, path: str, name: str, fallback: int = 0) -> int:
         """A REG_DWORD, or the fallback for anything else."""

@@ -17,8 +17,24 @@ def held(items: Iterable[object], wanted: object) -> bool:
     return any(str(item).casefold() == folded for item in items)
 
 
+# A longer value is told by its length alone.
+VALUE_LIMIT = 4096
+
+
+def length_of(data: object) -> int:
+    """The characters of a value's texts, as Windows counts them."""
+    return sum(len(item.encode("utf-16-le", "surrogatepass")) // 2 for item in (data if isinstance(data, list) else [data]) if isinstance(item, str))
+
+
+def beginning(text: str | None) -> str | None:
+    """A label, cut off where it is too long."""
+    return None if text is None else text.encode("utf-16-le", "surrogatepass")[: 2 * VALUE_LIMIT].decode("utf-16-le", "surrogatepass")
+
+
 def told_value(value: Value) -> dict[str, Any]:
     """A registry value: kind and data."""
+    if value.kind == "unknown" or (value.kind in ("dword", "qword") and not isinstance(value.data, int)):
+        return {"kind": value.kind, "data": None}
     data = value.data.hex().upper() if isinstance(value.data, bytes) else value.data
     return {"kind": value.kind, "data": list(data) if isinstance(data, list) else data}
 

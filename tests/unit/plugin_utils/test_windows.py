@@ -64,7 +64,7 @@ def seen(**result):
 
 
 def applied(outcome, **result):
-    return seen(**{"outcome": outcome, "changes": STEPS, "failure": None, "undone": [], "not_undone": [], **result})
+    return seen(**{"outcome": outcome, "changes": STEPS, "failure": None, "undone": [], "not_undone": [], "found": True, **result})
 
 
 def failed(not_undone=()):
@@ -404,6 +404,13 @@ def test_recover_asks_for_it():
     assert "changes" not in script.calls[0]
 
 
+def test_a_run_that_was_at_work_and_has_ended_is_a_conflict():
+    backend = Backend(Script(applied("recovered", found=False)))
+    with pytest.raises(ConflictError, match="was changing this host when it was looked at, and has ended since, so nothing was touched; run again"):
+        backend.recover(SCOPE)
+    assert not backend.mended
+
+
 def test_recover_that_could_not_take_all_back():
     stuck = {"index": 0, "kind": "services", "error": {"function": None, "code": 1053, "message": "slow"}}
     with pytest.raises(SstpError, match=r"could not be taken back: services \(the service did not answer in time \[code 1053\]\)") as caught:
@@ -627,7 +634,7 @@ def test_a_look_is_repeated_once():
 
 
 def test_a_recovery_is_asked_for_until_it_is_answered():
-    script = Script(lost, lost, applied("recovered"))
+    script = Script(lost, lost, applied("recovered", found=False))
     clock = Minutes()
     backend = Backend(script, Reconnection(clock=lambda: clock.now, sleep=clock.sleep))
     assert not backend.mended
