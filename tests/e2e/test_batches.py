@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 from lab import judge
 from lab.balancer import Balancer
 from lab.connection_faults import Moment
@@ -153,6 +154,19 @@ def test_one_that_is_lost_in_its_turn_is_a_reason_to_stop(servers: Servers) -> N
     assert judge.working(servers.fleet.hosts["vpn2"].state()) == []
     assert "The connection to the server was lost before the switch had begun, so nothing was switched: " in told(run)[1]
     assert told(run)[2] == "vpn3: left alone, as vpn2 failed"
+
+
+def test_one_that_ansible_drops_is_a_reason_to_stop(servers: Servers) -> None:
+    """A drain task of its own goes to something that cannot be reached."""
+    away = {"name": "Ask", "rras.sstp.server_info": {}, "vars": {"ansible_port": free_port()}, "when": "inventory_hostname == 'vpn1'"}
+    (servers.controller.folder / "drain.yml").write_text(yaml.safe_dump([away]))
+    run = servers.rotate(batch=[2, 1], sstp_certificate_drain_tasks="drain.yml")
+    assert run.code == FAILED, run.output
+    assert servers.rotated() == [False, True, False]
+    assert told(run) == [
+        "vpn1: lost in its turn: a task that was delegated from it could not reach its host, see above", f"vpn2: {SWITCHED}",
+        "vpn3: left alone, as vpn1 failed", "Find out why vpn1 failed, then run the same command again. It leaves alone what is right.",
+    ]  # fmt: skip
 
 
 def test_check_mode_says_what_would_be_done(servers: Servers) -> None:
