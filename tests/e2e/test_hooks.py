@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from lab.connection_faults import Moment
 from lab.fleet import Fleet, Member
 from lab.raw_state import as_found
 from lab.scenario import load
 from lab.sim.host import SimHost
 from lab.sstp_server.binding import Hashes
+from lab.winrm import WinRMServer
 from running import Controller, Run
 
 ROLE = "rras.sstp.sstp_certificate"
@@ -31,6 +34,7 @@ class Server:
     """A simulated server that works, with tasks of the user's that say when they run."""
 
     host: SimHost
+    winrm: WinRMServer
     controller: Controller
 
     def write(self, name: str, *tasks: dict[str, Any]) -> Path:
@@ -59,7 +63,7 @@ class Server:
 def server(controller: Controller) -> Iterator[Server]:
     with Fleet([Member("vpn1", load("healthy"))]) as fleet:
         controller.inventory.write_text(fleet.write(controller.folder).read_text())
-        made = Server(fleet.hosts["vpn1"], controller)
+        made = Server(fleet.hosts["vpn1"], fleet.winrm, controller)
         made.write("drain.yml", HOOK)
         made.write("undrain.yml", HOOK)
         yield made
@@ -149,6 +153,31 @@ def test_what_failed_first_is_said_where_putting_it_back_fails_as_well(server: S
     message = server.rotate().failed().failures[-1]
     assert message.startswith("Could not bind ")
     assert message.endswith(f"{UNDONE} It stays drained, as sstp_certificate_undrain_tasks failed: the balancer says no")
+
+
+def test_the_switch_waits_until_the_sessions_have_ended(server: Server) -> None:
+    """The clients leave at the second look; five calls come before the first."""
+    server.host.connect_clients(5)
+    server.winrm.fault("vpn1", Moment.COMMAND, lambda: server.host.connect_clients(0), skip=6)
+    run = server.rotate(sstp_certificate_drain_timeout=1, sstp_certificate_max_sessions=0).succeeded()
+    assert happened(run) == ["import", "drain", "switch", "undrain switched"]
+    assert (run.one("server_info")["attempts"], run.one("server_info")["server"]["sessions"]) == (2, 0)
+
+
+def test_where_they_do_not_end_in_time_the_switch_is_put_off(server: Server) -> None:
+    server.host.connect_clients(5)
+    run = server.rotate(sstp_certificate_drain_timeout=1, sstp_certificate_max_sessions=4).succeeded()
+    assert happened(run) == ["import", "drain", "undrain as_it_was"]
+    assert run.one("server_info")["attempts"] == 2
+    assert run.of("debug")[-1]["msg"][0].startswith("vpn1: put off: ")
+    assert server.host.sessions == 5
+
+
+def test_it_is_not_drained_at_the_wrong_time(server: Server) -> None:
+    later = [f"{server.host.machine.clock.date() + dt.timedelta(hours=hours):%H:%M}" for hours in (3, 4)]
+    run = server.rotate(sstp_certificate_window=["-".join(later)]).succeeded()
+    assert happened(run) == ["import"]
+    assert run.of("debug")[-1]["msg"][0].startswith("vpn1: put off: ")
 
 
 def test_a_file_that_is_not_there_is_refused_before_anything_is_changed(server: Server) -> None:
