@@ -168,7 +168,7 @@ def test_where_they_do_not_end_in_time_the_switch_is_put_off(server: Server) -> 
     server.host.connect_clients(5)
     run = server.rotate(sstp_certificate_drain_timeout=1, sstp_certificate_max_sessions=4).succeeded()
     assert happened(run) == ["import", "drain", "undrain as_it_was"]
-    assert (run.one("server_info")["attempts"], run.one("server_info")["failed"]) == (2, False)
+    assert run.output.count("RETRYING") == 1, "two looks"
     assert run.of("debug")[-1]["msg"][0].startswith("vpn1: put off: ")
     assert server.host.sessions == 5
 
