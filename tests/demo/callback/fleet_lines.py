@@ -42,7 +42,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Called once for each batch, and for each play without batches."""
         known = play.get_variable_manager().get_vars(play=play)
-        batch, everyone = known["ansible_play_batch"], known["ansible_play_hosts_all"]
+        everyone = known["ansible_play_hosts_all"]
+        # What ansible-core gives here is in the order in which group_by has answered; the batch itself goes by the inventory.
+        batch = [host for host in everyone if host in known["ansible_play_batch"]]
         if not play.serial or not batch:
             return
         self._batch += 1
