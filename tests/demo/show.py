@@ -21,10 +21,10 @@ from demo import report, table, text
 from demo.ending import Ending
 from demo.outcome import Audit, Look, Seen, audits, disagreements, rotations
 from demo.playbook import Entry, Playbooks
-from demo.stories import SITE_SIZE, STORIES
+from demo.stories import BATCH, STORIES, TOLERATE
 
 AUDIT = ("rras.sstp.audit", "-i", "inventory.yml", "-e", "fail_on=never")
-ROTATE = ("rras.sstp.rotate", "-i", "inventory.yml", "-e", f"batch={SITE_SIZE}")
+ROTATE = ("rras.sstp.rotate", "-i", "inventory.yml", "-e", f"batch={BATCH}", "-e", f"tolerate={TOLERATE}")
 
 CRYPTO_BINDING = """\
 An SSTP server must prove to each VPN client that the TLS certificate which the client saw is its own (the crypto binding). So the \
@@ -70,8 +70,11 @@ def _act(fleet: Fleet, playbooks: Playbooks) -> list[Seen]:
     _head("1. Audit: what is wrong?")
     _say("This reads, and changes nothing. Each line shows the gravest finding.")
     before = _looks(fleet, _run(playbooks, AUDIT))
-    _head("2. Rotate, one site after the other")
-    _say("The inventory names a PFX file and its password for each host. A host that fails does not stop the others.")
+    _head(f"2. Rotate, {BATCH} at a time")
+    _say(
+        "The inventory names a PFX file and its password for each host. All are looked at first; those that are right have no turn. "
+        f"As tolerate={TOLERATE} says, so many may fail before the batches that have not begun are left alone."
+    )
     rotated = rotations(_run(playbooks, ROTATE))
     for story in STORIES:
         fleet.winrm.clear_faults(story.name)

@@ -23,7 +23,6 @@ class Story:
     cut_off: bool = False
 
 
-# The sites are batches of the rotation: a batch in which every host fails would end the run.
 STORIES: Sequence[Story] = (
     Story("ber-vpn1", "berlin", "expiring", "certificate expires in ten days"),
     Story("ber-vpn2", "berlin", "expired", "certificate expired yesterday"),
@@ -38,4 +37,5 @@ STORIES: Sequence[Story] = (
     Story("osl-vpn3", "oslo", "flags_and_fields_are_kept", "rare record settings, to be kept"),
     Story("osl-vpn4", "oslo", "pair_differs", "IPv4, IPv6 differ; network down", cut_off=True),
 )
-SITE_SIZE = 4
+# Of the rotation: hosts at a time, and how many may fail, which is how many do.
+BATCH, TOLERATE = 4, 2

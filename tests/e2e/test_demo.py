@@ -103,7 +103,7 @@ def test_it_comes_out_as_the_scenarios_say(shown: Shown) -> None:
 def test_the_commands_are_told(shown: Shown) -> None:
     commands = [line for line in shown.output.splitlines() if line.startswith("$ ansible-playbook ")]
     assert [line.split()[2] for line in commands] == ["rras.sstp.audit", "rras.sstp.rotate", "rras.sstp.audit"]
-    assert "batch 3 of 3: osl-vpn1" in shown.output
+    assert "batch 3 of 3: osl-vpn2" in shown.output
 
 
 @together

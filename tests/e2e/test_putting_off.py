@@ -67,7 +67,10 @@ def test_a_rotation_waits_until_fewer_clients_are_connected(site: Site) -> None:
 
     waiting = site.controller.playbook("rras.sstp.rotate", variables=site.rotation(probe=False, max_sessions=11)).succeeded()
     assert waiting.changed == []
-    assert waiting.of("debug")[-1]["msg"] == f"Put off: {result['deferred']}"
+    assert [told["msg"] for told in waiting.of("debug")] == [
+        f"Put off: {result['deferred']}",
+        [f"vpn01: put off: {result['deferred']}", "Run the same command again at its time for vpn01."],
+    ]
 
     allowed, result = rotate(site, max_sessions=12)
     assert allowed.changed == [SWITCH]

@@ -32,19 +32,25 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._columns = int(os.environ.get("DEMO_WIDTH", "120"))
         self._colour = bool(os.environ.get("DEMO_COLOUR"))
         self._batch = 0
+        self._batch_size = 0
         self._failed: set[str] = set()
         self._switched_hosts: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
 
     # --- what ansible-core calls ---
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        """Called once for each batch."""
+        """Called once for each batch, and for each play without batches."""
         known = play.get_variable_manager().get_vars(play=play)
-        batch, everyone = known["ansible_play_batch"], known["ansible_play_hosts_all"]
-        if len(batch) < len(everyone):
-            self._batch += 1
-            text = f"batch {self._batch} of {-(-len(everyone) // max(len(batch), 1))}: {', '.join(batch)}"
-            self._display.display(paint(cut(text, self._columns), "blue", on=self._colour))
+        everyone = known["ansible_play_hosts_all"]
+        # What ansible-core gives here is in the order in which group_by has answered; the batch itself goes by the inventory.
+        batch = [host for host in everyone if host in known["ansible_play_batch"]]
+        if not play.serial or not batch:
+            return
+        self._batch += 1
+        self._batch_size = max(self._batch_size, len(batch))
+        text = f"batch {self._batch} of {-(-len(everyone) // self._batch_size)}: {', '.join(batch)}"
+        self._display.display(paint(cut(text, self._columns), "blue", on=self._colour))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Say it for the modules that a viewer cares for."""
@@ -71,7 +77,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         candidate = result["candidate"]
         if candidate is None:
             self._found(host, result["findings"])
-        elif candidate["plan"] and candidate["refusal"] is None:
+        elif candidate["plan"] and candidate["refusal"] is None and self._is_new(host, "planned"):
             self._line(host, "planned", "; ".join(candidate["plan"]), None, f" ({len(candidate['plan'])} steps)")
         elif candidate["refusal"] is None and candidate["staged"]:
             self._line(host, "nothing to do", "it has the wanted certificate, and RRAS is not restarted", "green")
@@ -98,13 +104,22 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._line(host, "switched", f"{restarted}{' and '.join(served)} now serve {result['thumbprint']}", "green")
 
     def _probed(self, host: str, result: dict[str, Any]) -> None:
-        """The role looks once before the switch, and once after it."""
-        if host not in self._switched_hosts:
+        """The role looks once before the switch, and once after it; the playbook once more in the end, which is told where it finds something."""
+        if host in self._switched_hosts and not self._is_new(host, "probed"):
+            for wrong in result["wrong"]:
+                self._line(host, "wrong in the end", wrong["sentence"], "red")
+        elif host not in self._switched_hosts:
             self._line(host, "clients now", [*result["faults"], result["verdict"]][0]["sentence"], None)
         elif result["proof"]["by"] == "nothing":
             self._line(host, "not proven", result["proof"]["sentence"], "yellow")
         else:
             self._line(host, "proven", result["proof"]["sentence"], "green")
+
+    def _is_new(self, host: str, what: str) -> bool:
+        """Whether it is the first time."""
+        known = (host, what) in self._told
+        self._told.add((host, what))
+        return not known
 
     def _line(self, host: str, word: str, text: str, colour: str | None, end: str = "") -> None:
         """One line, cut where it is too long; end is not cut off."""
