@@ -941,7 +941,10 @@ function Test-Lost {
 }
 
 # Runs the inverses of the journal, the last one first. What cannot be undone is reported, and keeps the journal there unless it is lost.
+# Rebooted: the host was started anew in the middle of the change. Its services have read what was half done, so they do not run while it is taken back.
 function Invoke-Undo {
+    param ([bool]$Rebooted = $false)
+    $running, $named, $errors = $null, @(), @()
     $undone = New-Object -TypeName System.Collections.ArrayList
     $stuck = New-Object -TypeName System.Collections.ArrayList
     $lost = New-Object -TypeName System.Collections.ArrayList
@@ -954,7 +957,16 @@ function Invoke-Undo {
         $index = if ($name -match '^[0-9]{4}$') { [int]$name } else { $null }
         try {
             $inverse = ConvertFrom-JournalEntry $journal[$name].data
-            if (Test-Change $inverse) { [void](Invoke-Change $inverse) }
+            if ($inverse['kind'] -eq 'services') { $named += @($inverse['states'] | ForEach-Object { $_['name'] }) }
+            if (Test-Change $inverse) {
+                if ($Rebooted -and $null -eq $running -and $inverse['kind'] -ne 'services') {
+                    $running = @(Get-ServiceFacet | Where-Object { $_.state -eq 'running' } | ForEach-Object { $_.name })
+                    $down = $running.Clone()
+                    [array]::Reverse($down)
+                    $errors += @(Invoke-ServiceAnyhow $down 'stopped')
+                }
+                [void](Invoke-Change $inverse)
+            }
             [void]$undone.Add(@{ index = $index; kind = $inverse['kind'] })
         }
         catch {
@@ -971,7 +983,8 @@ function Invoke-Undo {
     # RRAS may say what it said before when the values that it goes by are back.
     if ($null -ne $unsaid -and -not (Test-Change $unsaid)) { $lost = @($lost | Where-Object { $_.kind -ne 'set_remote_access' }) }
     if ($stuck.Count -eq 0) { Clear-Journal }
-    @{ undone = $undone; not_undone = @($stuck) + @($lost); again = [bool]$stuck.Count }
+    if ($null -ne $running) { $errors += @(Invoke-ServiceAnyhow @($running | Where-Object { $named -notcontains $_ }) 'running') }
+    @{ undone = $undone; not_undone = @($stuck) + @($lost) + $errors; again = [bool]$stuck.Count; restarted = $null -ne $running }
 }
 
 # A change may hang on earlier ones: it is skipped unless one of those that it names has changed something.
@@ -1039,29 +1052,10 @@ function Get-Transaction {
     if ($null -ne $kept) { @{ outcome = $kept.data[0]; answer = $kept.data[1] } }
 }
 
-# A host that was started anew in the middle of a change runs services that have read it half done: those that run are stopped while it is taken back.
-# Gives the names of those that the undo does not start again itself, and what went wrong.
-function Stop-RestartedService {
-    param ($Journal)
-    if ($null -ne (Get-RegistryKeyValue -Path "$JOURNAL_KEY\$JOURNAL_BOOT")) { return }
-    try {
-        $inverses = @($Journal.Keys | Where-Object { -not (Test-SameName $_ $JOURNAL_OWNER) } | ForEach-Object { ConvertFrom-JournalEntry $Journal[$_].data })
-        $services = @($inverses | Where-Object { $_['kind'] -eq 'services' })
-        $known = @($services | ForEach-Object { $_['states'] } | ForEach-Object { $_['name'] })
-    }
-    # What cannot be read is told by the undo.
-    catch { return }
-    if ($services.Count -eq $inverses.Count) { return }
-    $running = @(Get-ServiceFacet | Where-Object { $_.state -eq 'running' } | ForEach-Object { $_.name })
-    $again = @($running | Where-Object { $known -notcontains $_ })
-    [array]::Reverse($running)
-    @{ again = $again; errors = @(Invoke-ServiceAnyhow $running 'stopped') }
-}
-
 # What does not work is an entry of not_undone: no change of the journal is behind it.
 function Invoke-ServiceAnyhow {
     param ([string[]]$Names, [string]$State)
-    $states = @($Names | ForEach-Object { @{ name = $_; state = $State } })
+    $states = @($Names | Where-Object { $_ } | ForEach-Object { @{ name = $_; state = $State } })
     try { Invoke-Service @{ states = $states; timeout = $RECOVERY_SECONDS; each = $true } }
     catch { @{ index = -1; kind = 'services'; error = Get-ErrorFact $_ } }
 }
@@ -1072,13 +1066,10 @@ function Invoke-Recovery {
     $found = $null -ne $journal
     $owner = if ($null -ne $journal -and $journal.ContainsKey($JOURNAL_OWNER)) { Get-Transaction $journal[$JOURNAL_OWNER].data }
     if ($null -ne $owner -and $owner.outcome -eq 'applied') { Clear-Journal; $journal = $null }
-    $stopped = if ($null -ne $journal) { Stop-RestartedService $journal }
-    $undo = Invoke-Undo
-    $errors = @()
-    if ($null -ne $stopped) { $errors = @($stopped.errors) + @(Invoke-ServiceAnyhow $stopped.again 'running') }
+    $undo = Invoke-Undo -Rebooted ($null -eq (Get-RegistryKeyValue -Path "$JOURNAL_KEY\$JOURNAL_BOOT"))
     $module.Result.undone = $undo.undone
-    $module.Result.not_undone = @($undo.not_undone) + $errors
-    $module.Result.changed = $undo.undone.Count -gt 0 -or $null -ne $stopped
+    $module.Result.not_undone = $undo.not_undone
+    $module.Result.changed = $undo.undone.Count -gt 0 -or $undo.restarted
     $module.Result.found = $found
     $asked = Get-Transaction $module.Params.transaction
     if ($null -ne $asked) { $module.Result.answer = $asked.answer }

@@ -104,7 +104,7 @@ def test_a_host_that_is_right_is_not_touched_whatever_the_options(name: str) -> 
             driver = Driver(without_touching(host))
             result = driver.rotate(asked, issued)
             assert (result.kind, result.changed) == ("unchanged", False), result.words
-            switch = driver._perform(rotate_action, **_source(asked, issued), **_options(asked, issued))
+            switch = driver.perform(rotate_action, **_source(asked, issued), **_options(asked, issued))
             assert (switch["changed"], switch["restarted"], switch["plan"]) == (False, False, [])
 
         ask_again()

@@ -80,7 +80,7 @@ def rotate(host: SimHost, issued: Issues, **options: Any) -> dict[str, Any]:
 
 
 def perform(driver: Driver | SimHost, module: ModuleType, **options: Any) -> dict[str, Any]:
-    return (driver if isinstance(driver, Driver) else Driver(driver.call))._perform(module, **options)
+    return (driver if isinstance(driver, Driver) else Driver(driver.call)).perform(module, **options)
 
 
 def pfx_of(issued: Issued) -> str:

@@ -177,8 +177,9 @@ def test_after_a_restart_of_the_host_services_that_read_what_was_half_done_are_s
     host.agent.start("RemoteAccess")
     starts = host.state()["services"]["SstpSvc"]["starts"]
     up = [{"name": name, "state": "running"} for name in ("SstpSvc", "RasMan", "RemoteAccess")]
-    inverses = ({"kind": "services", "states": up, "timeout": 60, "each": True}, {"kind": "delete_registry_value", "path": LAB, "name": "absent"})
+    inverses = ({"kind": "services", "states": up, "timeout": 60, "each": True}, {"kind": "delete_registry_value", "path": LAB, "name": "half done"})
     for boot, more in ((True, 0), (False, 1)):
+        host.agent.set_value(LAB, "half done", 1)
         for number, inverse in enumerate(inverses):
             host.agent.set_value(JOURNAL, f"{number:04d}", json.dumps(inverse))
         if boot:

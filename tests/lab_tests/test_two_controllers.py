@@ -49,7 +49,7 @@ def rotated() -> Iterator[Site]:
     with placed(EXAMPLE) as (host, issued):
         host.keep(issued["spare"])
         host.keep(issued["new"])
-        snapshot = Driver(host.call)._perform(rotate_action, thumbprint=issued["new"].thumbprint)["snapshot"]
+        snapshot = Driver(host.call).perform(rotate_action, thumbprint=issued["new"].thumbprint)["snapshot"]
         yield Site(host, issued, snapshot)
 
 
@@ -67,7 +67,7 @@ def rotation_to(name: str) -> Callable[[Site, Call], None]:
 
 def performed(module: Any, options: Callable[[Site], dict[str, Any]]) -> Callable[[Site, Call], None]:
     def perform(site: Site, call: Call) -> None:
-        Driver(call)._perform(module, **options(site))
+        Driver(call).perform(module, **options(site))
 
     return perform
 

@@ -60,7 +60,7 @@ def switch(host: WineHost, issued: tuple[Issued, Issued]) -> Options:
     with SimHost("vpn01", port=host.port) as sim:
         sim.install(issued[0])
         sim.keep(issued[1])
-        Driver(record)._perform(rotate_action, thumbprint=issued[1].thumbprint, service_timeout=3, settle_timeout=1)
+        Driver(record).perform(rotate_action, thumbprint=issued[1].thumbprint, service_timeout=3, settle_timeout=1)
     return {"operation": "apply", "facets": FACETS, "changes": calls[-1]["changes"]}
 
 
@@ -129,7 +129,7 @@ def test_a_service_that_dies_and_a_process_that_is_killed_are_taken_back_and_the
             between.append(as_found(host.state()))
         return answer
 
-    result = Driver(call)._perform(rotate_action, thumbprint=issued[1].thumbprint)
+    result = Driver(call).perform(rotate_action, thumbprint=issued[1].thumbprint)
     assert between == [before]
     assert (result["changed"], result["plan"][0]) == (True, "take back an interrupted change")
     assert judge.working(host.state()) == []

@@ -28,7 +28,7 @@ def serving(issued: Issued) -> SimHost:
 
 def audit(host: SimHost, port: int, address: str = "localhost") -> dict[str, Any]:
     driver = Driver(host.call)
-    return driver._perform(audit_action, probe_address=address, probe_host="vpn.example.com", probe_port=port)
+    return driver.perform(audit_action, probe_address=address, probe_host="vpn.example.com", probe_port=port)
 
 
 def ids(result: dict[str, Any]) -> list[str]:
@@ -88,5 +88,5 @@ def test_where_the_controller_cannot_connect_that_is_a_warning(address: str) -> 
 
 def test_nobody_looks_unless_asked() -> None:
     with serving(OLD) as host:
-        assert Driver(host.call)._perform(audit_action)["wire"] == []
+        assert Driver(host.call).perform(audit_action)["wire"] == []
         assert host.listener.calls == []

@@ -38,6 +38,7 @@ class Backend:
         self._machine, self._options, self._check_mode = machine, options, check_mode
         self._observer = Observer(machine, options)
         self._changes = Changes(machine, options)
+        self._restarted = False
         self.result: Result = {"changed": False}
 
     def run(self) -> bool:
@@ -88,11 +89,8 @@ class Backend:
         if ended is not None and ended[0] == "applied":
             self._clear_journal()
         found = self._machine.registry.key(JOURNAL) is not None
-        stopped = self._stop_restarted() if found and self._machine.registry.key(BOOT) is None else None
-        stuck = self._undo()
-        if stopped is not None:
-            result["not_undone"] += [*stopped[1], *self._services_anyhow(stopped[0], "running")]
-        result["changed"] = bool(result["undone"]) or stopped is not None
+        stuck = self._undo(rebooted=self._machine.registry.key(BOOT) is None)
+        result["changed"] = bool(result["undone"]) or self._restarted
         asked = self._kept(asked_for)
         if asked is not None:
             result["answer"] = asked[1]
@@ -104,23 +102,6 @@ class Backend:
             result["outcome"] = "cancelled" if asked_for and not found else "recovered"
         if asked is None:
             self._keep("cancelled")
-
-    def _stop_restarted(self) -> tuple[list[str], list[dict[str, Any]]] | None:
-        """The host was started anew in the middle of a change, and its services have read it half done.
-
-        Those that the undo does not start again itself, and what went wrong.
-        """
-        try:
-            inverses = [_read_inverse(value.data) for value in self._inverses()]
-            services = [item for item in inverses if item.get("kind") == "services"]
-            known = [state["name"] for item in services for state in item["states"]]
-        except (WindowsError, LookupError, TypeError):
-            return None  # the undo tells what cannot be read
-        if len(services) == len(inverses):
-            return None
-        running = [service["name"] for service in self._observer.facts(["services"])["services"] if service["state"] == "running"]
-        errors = self._services_anyhow(running[::-1], "stopped")
-        return [name for name in running if name not in known], errors
 
     def _services_anyhow(self, names: list[str], state: str) -> list[dict[str, Any]]:
         states = [{"name": name, "state": state} for name in names]
@@ -234,11 +215,14 @@ class Backend:
         if product is not None and not product.keys and not product.values:
             registry.remove(PRODUCT)
 
-    def _undo(self) -> bool:
+    def _undo(self, *, rebooted: bool = False) -> bool:
         """Run the inverses of the journal, the last one first; whether one is stuck: it and all behind it stay in the journal.
 
-        What is lost for ever keeps no journal there, but stays in it until the end.
+        What is lost for ever keeps no journal there, but stays in it until the end. rebooted: the services of the host have read what was half done.
         """
+        running: list[str] | None = None
+        named: list[str] = []
+        errors: list[dict[str, Any]] = []
         stuck: list[dict[str, Any]] = []
         lost: list[dict[str, Any]] = []
         unsaid: dict[str, Any] | None = None
@@ -249,7 +233,12 @@ class Backend:
             try:
                 inverse = _read_inverse(value.data)
                 self._strike("undoing", -1 if index is None else index)
+                services = inverse.get("kind") == "services"
+                named += [item["name"] for item in inverse["states"]] if services else []
                 if self._changes.would_alter(inverse):
+                    if rebooted and running is None and not services:
+                        running = [item["name"] for item in self._observer.facts(["services"])["services"] if item["state"] == "running"]
+                        errors += self._services_anyhow(running[::-1], "stopped")
                     self._changes.perform(inverse)
                 self.result["undone"].append({"index": index, "kind": inverse.get("kind")})
             except (WindowsError, AttributeError, LookupError, TypeError, ValueError) as problem:
@@ -266,7 +255,10 @@ class Backend:
             lost = [entry for entry in lost if entry["kind"] != "set_remote_access"]
         if not stuck:
             self._clear_journal()
-        self.result["not_undone"] = [*stuck, *lost]
+        if running is not None:
+            self._restarted = True
+            errors += self._services_anyhow([name for name in running if name not in named], "running")
+        self.result["not_undone"] = [*stuck, *lost, *errors]
         return bool(stuck)
 
 
