@@ -47,8 +47,9 @@ unit: all $(VENV)/peers
 e2e: all
 	$(BIN)/pytest -q -rs -n $(WORKERS) --dist loadgroup tests/e2e
 
-# Each scenario from end to end under Wine; `make test` has a choice of them.
+# Each scenario under Wine, field by field and from end to end; `make test` has a choice of them.
 test-wine: all
+	SSTP_WINE=all PYTHONPATH=tests $(BIN)/pytest -q -rs -n $(WORKERS) --dist worksteal tests/lab_tests/test_parity.py
 	SSTP_WINE=all $(BIN)/pytest -q -rs -n $(WORKERS) tests/e2e/test_scenarios.py -k on_wine
 
 # A hundred thousand inputs for the SSTP client, none of them what a correct server says.

@@ -51,7 +51,6 @@ class Start:
     name: str
     module: ModuleType
     make: Callable[[], Any]
-    scenario: Scenario | None = None
 
     @contextmanager
     def server(self) -> Iterator[tuple[SimHost, dict[str, Any]]]:
@@ -65,6 +64,8 @@ class Plan:
 
     start: Start
     changes: tuple[dict[str, Any], ...]
+    # Whether the host replaces a record in one call.
+    updates: bool = True
 
     @property
     def name(self) -> str:
@@ -74,9 +75,12 @@ class Plan:
 # --- servers ----------------------------------------------------------------------------------------------------------
 
 
+loaded = functools.cache(load)
+
+
 @functools.cache
 def issued_for(name: str) -> dict[str, Issued]:
-    return scenarios.issue(load(name), AUTHORITY)
+    return scenarios.issue(loaded(name), AUTHORITY)
 
 
 def of_scenario(name: str) -> Callable[[], Any]:
@@ -84,7 +88,7 @@ def of_scenario(name: str) -> Callable[[], Any]:
 
     @contextmanager
     def make() -> Iterator[tuple[SimHost, dict[str, Any]]]:
-        scenario, issued = load(name), issued_for(name)
+        scenario, issued = loaded(name), issued_for(name)
         with SimHost("vpn01", **scenario.host_options("sim")) as host:
             scenarios.apply(scenario, host, AUTHORITY, issued)
             options = dict(scenario.rotation.options)
@@ -117,7 +121,7 @@ def rotated(host: SimHost) -> dict[str, Any]:
 
 def starts() -> list[Start]:
     """Every scenario whose rotation goes through, and the other modules that change something."""
-    found = [Start(name, rotate_action, of_scenario(name), load(name)) for name in names() if _goes_through(load(name))]
+    found = [Start(name, rotate_action, of_scenario(name)) for name in names() if goes_through(loaded(name))]
     single: list[tuple[str, ModuleType, Callable[[SimHost], dict[str, Any]]]] = [
         ("restore", restore_action, rotated),
         ("restart", restart_action, lambda host: {}),
@@ -130,8 +134,8 @@ def starts() -> list[Start]:
     return found + [Start(name, module, healthy(options)) for name, module, options in single]
 
 
-def _goes_through(scenario: Scenario) -> bool:
-    """And no fault or interruption is part of it: they would be two."""
+def goes_through(scenario: Scenario) -> bool:
+    """Its rotation works, and no fault or interruption is part of it: they would be two."""
     interrupted = any("Journal" in path for path in scenario.state.registry)
     return scenario.runs_on("sim") and scenario.rotate.kind == "working" and not scenario.faults and not interrupted
 
@@ -147,10 +151,11 @@ def plans() -> tuple[Plan, ...]:
         with start.server() as (host, options):
             line = lab_line.Line(host)
             Driver(line).perform(start.module, **options)
+            updates = host.machine.http.update
         changes = [call["changes"] for call in line.calls if call["operation"] == "apply" and "changes" in call]
         if changes:
-            plan = Plan(start, tuple(changes[0]))
-            shapes.setdefault((start.module.__name__, *map(_shape, plan.changes)), plan)
+            plan = Plan(start, tuple(changes[0]), updates)
+            shapes.setdefault((start.module.__name__, updates, *map(_shape, plan.changes)), plan)
     return tuple(shapes.values())
 
 
@@ -165,21 +170,23 @@ def _shape(change: dict[str, Any]) -> Any:
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
-def faults_of(change: dict[str, Any]) -> list[Fault]:
-    """All that a change can meet."""
-    return [*api_errors(change), *exceptions(), *hangs(change), *broken_lines(), *reboots(), *ended_controllers(), *double_faults()]
+def faults_of(plan: Plan, change: dict[str, Any]) -> list[Fault]:
+    """All that a change of a plan can meet."""
+    return [*api_errors(change, plan.updates), *exceptions(), *hangs(change), *broken_lines(), *reboots(), *ended_controllers(), *double_faults()]
 
 
-def api_errors(change: dict[str, Any]) -> list[Fault]:
+def api_errors(change: dict[str, Any], updates: bool) -> list[Fault]:
     """Each documented error of each function that the change calls."""
     kind = change["kind"]
     if kind in ("set_ssl_record", "delete_ssl_record"):
-        functions = ("HttpUpdateServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration")
+        set_by = ("HttpUpdateServiceConfiguration",) if updates else ("HttpDeleteServiceConfiguration", "HttpSetServiceConfiguration")
+        functions = set_by if kind == "set_ssl_record" else ("HttpDeleteServiceConfiguration",)
         return [_api(function, code, after) for function in functions for code in HTTP_CODES for after in (False, True)]
     if kind in ("set_registry_value", "delete_registry_value"):
         return [_api("RegSetValueEx" if kind.startswith("set") else "RegDeleteValue", code) for code in (5, 112)]
     if kind == "services":
-        return [_api(function, code) for function in ("ControlService", "StartService") for code in SERVICE_CODES]
+        stops = any(item["state"] == "stopped" for item in change["states"])
+        return [_api("ControlService" if stops else "StartService", code) for code in SERVICE_CODES]
     if kind == "delete_certificate":
         functions = ("CertOpenStore", "CryptAcquireContext", "CertDeleteCertificateFromStore")
         return [_api(function, 5) for function in functions]

@@ -20,7 +20,7 @@ from scenario_driver import Driver, SstpError
 
 SERVICES = ("RemoteAccess", "RasMan", "SstpSvc")
 
-CASES = [(plan, index, fault) for plan in plans() for index, change in enumerate(plan.changes) for fault in faults_of(change)]
+CASES = [(plan, index, fault) for plan in plans() for index, change in enumerate(plan.changes) for fault in faults_of(plan, change)]
 CASES += [(plan, len(plan.changes), fault) for plan in plans() for fault in LAST]
 
 

@@ -44,6 +44,10 @@ def kind(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Apply]]:
     yield from simulated() if request.param == "sim" else under_wine()
 
 
+# What calls nothing that another test does not call under Wine.
+SIMULATED = pytest.mark.parametrize("kind", ["sim"], indirect=True)
+
+
 @pytest.fixture
 def host(kind: tuple[Any, Apply]) -> Any:
     return kind[0]
@@ -88,6 +92,7 @@ def test_an_answer_is_kept_until_four_others_have_come(host: Any, apply: Apply) 
     assert sorted(name for name in product(host) if name.startswith("Transactions\\")) == [f"Transactions\\{other}" for other in others]
 
 
+@SIMULATED
 def test_a_failure_is_kept_with_what_was_undone(host: Any, apply: Apply) -> None:
     one = new_id()
     failed = apply(value("undone"), NEVER, transaction=one)
@@ -107,6 +112,7 @@ def test_one_that_never_began_must_not_begin_any_more(host: Any, apply: Apply) -
     assert apply(recover=True, transaction=one)["outcome"] == "kept"
 
 
+@SIMULATED
 def test_one_that_went_through_is_not_begun_again(host: Any, apply: Apply) -> None:
     one = new_id()
     apply(value("once", "1"), transaction=one)
@@ -114,6 +120,7 @@ def test_one_that_went_through_is_not_begun_again(host: Any, apply: Apply) -> No
     assert written(host, "once") == "1"
 
 
+@SIMULATED
 def test_without_an_id_nothing_is_kept(host: Any, apply: Apply) -> None:
     before = product(host)
     assert apply(value("nameless"))["outcome"] == "applied"
@@ -134,6 +141,7 @@ def test_a_journal_whose_change_went_through_is_cleared_and_not_run(host: Any, a
     assert not any(name.startswith("Journal") for name in product(host))
 
 
+@SIMULATED
 def test_a_journal_of_one_that_did_not_go_through_is_run(host: Any, apply: Apply) -> None:
     one = new_id()
     apply(value("half", "1"))

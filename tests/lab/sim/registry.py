@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Value(NamedTuple):
         return {"type": KINDS.get(self.kind, UNKNOWN), "value": shown}
 
 
+@functools.lru_cache(maxsize=4096)
 def folded(name: str) -> str:
     """A name without its case, as Windows folds it: each character for itself."""
     return "".join(upper if len(upper := c.upper()) == 1 else c for c in name)
