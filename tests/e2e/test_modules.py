@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from lab import judge
 from servers import REPOSITORY, Site
 
@@ -55,6 +56,7 @@ def test_restart_stops_and_starts_once(site: Site) -> None:
     assert {service["starts"] for service in site.host.state()["services"].values()} == {2}
 
 
+@pytest.mark.simulated
 def test_server_info_says_what_uses_a_certificate(site: Site) -> None:
     server = site.controller.task("server_info")["server"]
     (certificate,) = server["certificates"]
@@ -103,6 +105,7 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     assert facts["nothing_is_left"] is True
 
 
+@pytest.mark.simulated
 def test_an_audit_is_one_call(site: Site) -> None:
     site.controller.playbook("rras.sstp.audit", variables={"target": "all"}).succeeded()
     assert site.winrm.calls("vpn01") == 1

@@ -49,7 +49,7 @@ def result_of(run: Run, host: str) -> Result:
     kept = brought[:1] == [True] and brought[1:] != [True]
     changed = kept or bool(switch.get("changed"))
     kind = "failed" if words else "working" if changed else "unchanged"
-    return Result(kind, words, changed, kept, tuple(switch.get("plan", ())), switch)
+    return Result(kind, words, changed, kept, tuple(switch.get("plan", ())), facts=switch)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def test_query_gives_every_field_of_the_pair(site: Site) -> None:
     assert {binding["owner"] for binding in result["bindings"]} == {"SSTP"}
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("which", [pytest.param(0, id="IPv4"), pytest.param(1, id="IPv6", marks=pytest.mark.simulated)])
 def test_one_record_is_set_predicted_repeated_and_removed(site: Site, which: int) -> None:
     endpoint, other = site.pair[which], site.pair[1 - which]
     site.host.agent.import_pfx(site.new.pfx("x"), "x")
@@ -49,6 +49,7 @@ def test_one_record_is_set_predicted_repeated_and_removed(site: Site, which: int
     assert site.controller.task("ssl_binding", **gone)["changed"] is False
 
 
+@pytest.mark.simulated
 def test_without_endpoints_the_pair_is_meant(bare: Site) -> None:
     bare.host.agent.import_pfx(bare.new.pfx("x"), "x")
     result = bare.controller.task("ssl_binding", certificate_hash=bare.new.thumbprint, state="present")
@@ -57,6 +58,7 @@ def test_without_endpoints_the_pair_is_meant(bare: Site) -> None:
     assert {(r["app_id"], r["store"], r["flags"]) for r in bare.host.state()["http"]} == {("{ba195980-cd49-458b-9e23-c84ee0adcd75}", "MY", 0)}
 
 
+@pytest.mark.simulated
 def test_a_certificate_that_is_not_in_the_store_is_refused(site: Site) -> None:
     before = site.host.digest()
     message = site.controller.refusal("ssl_binding", certificate_hash=site.new.thumbprint, state="present")
@@ -64,6 +66,7 @@ def test_a_certificate_that_is_not_in_the_store_is_refused(site: Site) -> None:
     assert site.host.digest() == before
 
 
+@pytest.mark.simulated
 def test_a_thumbprint_is_taken_as_people_paste_it(site: Site) -> None:
     site.host.agent.import_pfx(site.new.pfx("x"), "x")
     spaced = " ".join(site.new.thumbprint.lower()[i : i + 2] for i in range(0, 40, 2))
@@ -72,6 +75,7 @@ def test_a_thumbprint_is_taken_as_people_paste_it(site: Site) -> None:
     assert set(bound(site).values()) == {site.new.thumbprint.upper()}
 
 
+@pytest.mark.simulated
 def test_a_record_of_iis_is_changed_only_with_take_over(site: Site) -> None:
     iis = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
     site.host.agent.import_pfx(site.new.pfx("x"), "x")
