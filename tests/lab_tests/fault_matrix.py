@@ -50,12 +50,8 @@ class Start:
 
     name: str
     module: ModuleType
-    make: Callable[[], Any]
-
-    @contextmanager
-    def server(self) -> Iterator[tuple[SimHost, dict[str, Any]]]:
-        with self.make() as made:
-            yield made
+    # Gives the server and the options as long as it is entered.
+    server: Callable[[], Any]
 
 
 @dataclass(frozen=True, eq=False)

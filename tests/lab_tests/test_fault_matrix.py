@@ -13,12 +13,11 @@ import pytest
 from fault_matrix import LAST, Fault, Plan, faults_of, plans
 from lab.agent import REMOTE_ACCESS
 from lab.raw_state import as_found
+from lab.scenario_file import SERVICES
 from lab.sim.host import SimHost
 from lab.sstp_server.host_state import login_refused, uses_tls
 from lab_line import ControllerEnded, Line
 from scenario_driver import Driver, SstpError
-
-SERVICES = ("RemoteAccess", "RasMan", "SstpSvc")
 
 CASES = [(plan, index, fault) for plan in plans() for index, change in enumerate(plan.changes) for fault in faults_of(plan, change)]
 CASES += [(plan, len(plan.changes), fault) for plan in plans() for fault in LAST]
