@@ -17,11 +17,11 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, t
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
-from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, refusal
+from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, problems, refusal
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
-from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import DEFAULT_PORT, HostState
-from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, look_for, scope_for, source_of, wanted_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, chosen, look_for, scope_for, source_of, wanted_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight, look
 
@@ -47,7 +47,7 @@ class ActionModule(SstpAction):
     CONSTRAINTS = {"required_by": {"pfx_password": "pfx", "probe_host": "probe_address", "probe_port": "probe_address"}}
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        source = source_of(args, *named_certificate(args, self.read_source))
+        source = source_of(args, candidate_of(args, self.read_source))
         expiry_days = clean_number(args["expiry_days"], "expiry_days", 0)
         clean_number(args["probe_timeout"], "probe_timeout", 1)
         if args["probe_port"] is not None:
@@ -56,23 +56,29 @@ class ActionModule(SstpAction):
         scope = scope_for(args, source)
         state = backend.observe(scope)
         probe_port = _probe_port(args, state)
-        state, _scope = at_port_after(args, state, scope, backend)
+        state, scope = at_port_after(args, state, scope, backend)
         balancer = look_for(args, state)
-        wanted, reason = _wanted(args, state, source, balancer)
+        try:
+            state, source, _scope, selection = chosen(state, source, scope, backend)
+            wanted, reason = _wanted(args, state, source, balancer)
+        except SstpError as none:
+            selection, wanted, reason = None, None, none
         wire = _look(args, probe_port)
-        findings = judge(state, Policy(expiry_days, wanted, wire, balancer, public))
+        findings = judge(state, Policy(expiry_days, wanted, wire, balancer, public, source.names, source.severities))
         candidate = _candidate_result(state, source, wanted, reason, args)
+        if candidate is not None:
+            candidate["passed_over"] = selection.to_result() if selection else reason.facts.get("passed_over", []) if reason else []
         return _result(state, findings, candidate, wire, balancer, args["fail_on"])
 
 
-def _wanted(args: dict[str, Any], state: HostState, source: Source, balancer: Balancer | None) -> tuple[Wanted | None, str | None]:
+def _wanted(args: dict[str, Any], state: HostState, source: Source, balancer: Balancer | None) -> tuple[Wanted | None, SstpError | None]:
     """What is asked for, None where nothing is; or why it cannot be had."""
-    if source == Source() and balancer is None and args["mode"] == AS_FOUND and args["listener_port"] is None:
+    if source == Source(names=source.names, severities=source.severities) and balancer is None and args["mode"] == AS_FOUND and args["listener_port"] is None:
         return None, None
     try:
         return wanted_of(args, state, source, balancer, Limits()), None
     except SstpError as error:
-        return None, str(error)
+        return None, error
 
 
 def _look(args: dict[str, Any], port: int) -> tuple[Sight, ...]:
@@ -91,7 +97,7 @@ def _probe_port(args: dict[str, Any], state: HostState) -> int:
     return state.port
 
 
-def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, reason: str | None, args: dict[str, Any]) -> dict[str, Any] | None:
+def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, reason: SstpError | None, args: dict[str, Any]) -> dict[str, Any] | None:
     """What rotating to what is asked for would do, and what stands against it; reason: why it cannot be had."""
     if wanted is None and reason is None:
         return None
@@ -99,7 +105,6 @@ def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, r
     stored = state.certificate(thumbprint) if thumbprint else None
     plan = plan_rotation(state, wanted) if wanted else Plan()
     target = target_mode(state, args["mode"])
-    at_hand = args["pfx"] is not None
     return {
         "thumbprint": thumbprint,
         "sha256": wanted.hash if wanted else source.sha256,
@@ -109,7 +114,8 @@ def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, r
         "certificate": certificate_result(wanted.certificate) if wanted and wanted.certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
         "advice": advice(state, wanted, plan) if wanted else [],
-        "refusal": refusal(state, wanted, thumbprint, plan, take_over=args["take_over"], at_hand=at_hand) if wanted else reason,
+        "refusal": refusal(state, wanted, thumbprint, plan, take_over=args["take_over"], at_hand=source.at_hand) if wanted else str(reason),
+        "problems": [problem.to_result() for problem in problems(state, wanted)] if wanted else [],
     }
 
 

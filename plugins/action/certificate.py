@@ -8,23 +8,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction, optional_thumbprint
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteValue, ImportPfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_rights, require_unused, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import Circumstances, clean_severities, fitness
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness, require_rights, require_unused, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import optional_thumbprint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import MACHINE_KEYSET, PREDECESSORS_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, stored_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.sources import pfx_candidate, sealed
+from ansible_collections.rras.sstp.plugins.plugin_utils.selection import select
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of, sealed
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState, PrivateKey, StoredCertificate
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import clean_names
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Candidate
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **CHANGE_SPEC,
+    **SOURCE_SPEC,
     "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "present"},
-    "pfx": {"type": "str", "no_log": True},
-    "pfx_password": {"type": "str", "no_log": True},
-    "thumbprint": {"type": "str"},
     "exportable": {"type": "bool", "default": False},
     "friendly_name": {"type": "str"},
     "successor": {"type": "str"},
@@ -36,30 +38,40 @@ HEADER = "Certificates of LocalMachine\\MY"
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
     CONSTRAINTS = {
-        "required_if": [("state", "present", ("pfx", "thumbprint"), True), ("state", "absent", ("thumbprint",))],
+        "required_if": [("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names"), True), ("state", "absent", ("thumbprint",))],
         "required_by": {"pfx_password": "pfx"},
     }
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        candidate = pfx_candidate(args, self.read_source)
-        thumbprint = optional_thumbprint(args)
-        if candidate is not None:
-            if thumbprint not in (None, candidate.certificate.thumbprint):
-                raise SstpError(f"Option thumbprint names {thumbprint}, but the PFX holds {candidate.certificate.thumbprint}; give one of them.")
-            thumbprint = candidate.certificate.thumbprint
+        candidate = candidate_of(args, self.read_source)
+        names, severities = clean_names(args), clean_severities(args["severities"])
+        thumbprint = candidate.certificate.thumbprint if candidate else optional_thumbprint(args)
         wanted = (thumbprint,) if thumbprint else ()
         # Before one is removed RRAS is asked whether it is its own, whatever mode the registry tells.
         scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if args["state"] == "absent" else "never")
         state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
+        selection = None
+        if thumbprint is None and names:
+            selection = select(state, names, severities)
+            thumbprint = selection.chosen.thumbprint
+            scope = replace(scope, thumbprints=(thumbprint,), prove=(thumbprint,))
+            state = backend.observe(scope)
+        around = Circumstances(state.time, state.seen_at, names=names, issuers=candidate.issuers if candidate else None, severities=severities)
         if args["state"] == "query" or thumbprint is None:
-            return _query(state, thumbprint)
-        if args["state"] == "absent":
-            return self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
-        return self._present(state, thumbprint, candidate, args, backend, scope)
+            result = _query(state, thumbprint)
+        elif args["state"] == "absent":
+            result = self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
+        else:
+            result = self._present(state, thumbprint, candidate, args, backend, scope, around)
+        return {**result, "problems": _problems(state, thumbprint, candidate, around), "passed_over": selection.to_result() if selection else []}
 
-    def _present(self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope) -> Result:
+    def _present(
+        self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope, around: Circumstances
+    ) -> Result:
         stored = state.certificate(thumbprint)
-        if candidate is None:
+        if candidate is not None:
+            require_fitness(candidate.certificate, around)
+        if candidate is None or candidate.key is None:
             require_usable(stored, thumbprint)
             return _result(state, state, thumbprint, changed=False)
         if stored and stored.key and stored.key.usable:
@@ -88,6 +100,13 @@ class ActionModule(SstpAction):
         else:
             after = replace(state, certificates=tuple(c for c in state.certificates if (c.thumbprint, c.store) != (thumbprint, "MY")))
         return _result(state, after, thumbprint, changed=bool(changes))
+
+
+def _problems(state: HostState, thumbprint: str | None, candidate: Candidate | None, around: Circumstances) -> list[dict[str, Any]]:
+    """What speaks against the certificate that the task is about; empty where it is about none, or about one that nobody has."""
+    stored = state.certificate(thumbprint) if thumbprint else None
+    certificate = candidate.certificate if candidate else stored.certificate if stored else None
+    return [problem.to_result() for problem in fitness(certificate, around)] if certificate else []
 
 
 def _with_import(state: HostState, candidate: Candidate, friendly_name: str | None) -> HostState:

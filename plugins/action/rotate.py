@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.utils.display import Display
@@ -15,9 +16,9 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.restarting import RESTART_SPEC, Permission, permission_of, sessions_ended, why_put_off
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import logged, predict, refuse, rotation_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
-from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, look_for, scope_for, source_of, wanted_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, chosen, look_for, scope_for, source_of, wanted_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -36,16 +37,17 @@ ARGUMENT_SPEC: dict[str, Any] = {
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
     CONSTRAINTS = {
-        "required_one_of": [("pfx", "certificate", "thumbprint", "balancer", "sha256")],
+        "required_one_of": [("pfx", "certificate", "private_key", "thumbprint", "dns_names", "balancer", "sha256")],
         "required_by": {"pfx_password": "pfx"},
     }
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
-        source = source_of(args, *named_certificate(args, self.read_source))
+        source = source_of(args, candidate_of(args, self.read_source))
         permission = permission_of(args)
         scope = scope_for(args, source)
         state, interrupted = self.look(backend, scope)
         state, scope = at_port_after(args, state, scope, backend)
+        state, source, scope, _selection = chosen(state, source, scope, backend)
         return self._rotate(args, backend, scope, state, source, permission, recovered=interrupted)
 
     def _rotate(
@@ -71,7 +73,7 @@ class ActionModule(SstpAction):
 
     def _wanted(self, args: dict[str, Any], state: HostState, source: Source, *, predicted: bool) -> Wanted:
         if not predicted and target_mode(state, args["mode"]) != OFFLOAD:
-            source = Source(source.thumbprint, None)
+            source = replace(source, certificate=None)
         limits = Limits(args["service_timeout"], args["settle_timeout"])
         return wanted_of(args, state, source, look_for(args, state), limits, args["service_state"])
 

@@ -16,7 +16,6 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from .errors import ConnectionLost, SstpError
-from .inputs import clean_thumbprint
 from .reconnection import Reconnection
 from .state import HostState
 from .windows import Backend, Scope
@@ -35,6 +34,8 @@ class SstpAction(ActionBase):  # type: ignore[misc]
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]]
     CONSTRAINTS: ClassVar[dict[str, Any]] = {}
+    # Options that are lists of texts in which commas have no meaning.
+    LISTS: ClassVar[tuple[str, ...]] = ("chain",)
 
     _supports_check_mode = True
     _supports_async = False
@@ -54,6 +55,10 @@ class SstpAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         """Validate the options, perform, and turn an SstpError into a failed result."""
         super().run(tmp, task_vars)
+        # ansible-core would cut one text at its commas, and certificates in PEM may have some in the text around them.
+        for name in self.LISTS:
+            if isinstance(self._task.args.get(name), str):
+                self._task.args[name] = [self._task.args[name]]
         _validation, args = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC, **self.CONSTRAINTS)
         values = {name: plain(args.get(name)) for name in self.ARGUMENT_SPEC}
         try:
@@ -179,8 +184,3 @@ def _decode_content(source: str) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return data if len(data) > 64 and data[0] == 0x30 else None
-
-
-def optional_thumbprint(args: dict[str, Any], name: str = "thumbprint") -> str | None:
-    """An option that holds a thumbprint, cleaned, or None."""
-    return clean_thumbprint(args[name], f"Option {name}") if args.get(name) else None

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .balancer import Balancer
 from .errors import one_line
+from .fitness import RULES, Circumstances, fitness
 from .plan import Wanted
-from .state import RegistryValue
+from .state import HostState, RegistryValue
 from .wire import Sight
+from .x509 import Certificate
 
 ROTATE = "rotate the certificate (rras.sstp.rotate)"
 
@@ -46,6 +49,7 @@ class Policy:
     """expiry_days: warn so many days ahead. wanted: the end state that is asked for, if the audit is about one. wire: what clients are shown.
 
     balancer: what the device in front shows, where one was looked at. public_addresses: where clients arrive on the host, as far as somebody has said.
+    names: those that clients dial. severities: of fitness rules, where they are not the rules' own.
     """
 
     expiry_days: int = 30
@@ -53,6 +57,8 @@ class Policy:
     wire: tuple[Sight, ...] = ()
     balancer: Balancer | None = None
     public_addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    severities: Mapping[str, str] = field(default_factory=dict)
 
 
 def show_value(value: RegistryValue) -> str:
@@ -61,3 +67,17 @@ def show_value(value: RegistryValue) -> str:
         return f"a value of type {value.kind}"
     length = value.length if value.data is None else len(value.data)
     return f"{(length or 0) // 2} bytes"
+
+
+def fitness_findings(certificate: Certificate, subject: str, state: HostState, policy: Policy, *, served_here: bool = True) -> Iterator[Finding]:
+    """What stands against a certificate that is served at subject. None of it is healed by a rotation to the same certificate.
+
+    served_here: by the server itself, so that its service raises events about it.
+    """
+    around = Circumstances(state.time, state.seen_at, policy.expiry_days, policy.names, severities=policy.severities)
+    for problem in fitness(certificate, around):
+        rule = RULES.get(problem.id)
+        event = rule.event if rule and served_here else None
+        expected = rule.title if rule else "a certificate that can be read"
+        remedy = f"it {problem.sentence}"
+        yield Finding(problem.id, problem.severity, f"{subject} ({certificate.thumbprint})", expected, problem.actual, event, remedy, False)

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from .changes import Change, DeleteValue, Forgotten, Hold, SetValue
 from .errors import SstpError, one_line
+from .fitness import Circumstances, fitness
 from .inputs import Endpoint, pair
 from .names import ADMINISTRATOR, BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, OFFLOAD, SERVICE_DISABLED, SSTP_APP_ID, SSTP_KEY, is_program, owner_of
 from .sstp.verification import verify_name
 from .state import HostState, StoredCertificate
-from .x509 import Certificate, fitness
+from .x509 import Certificate
 
 
 def require_sstp(state: HostState) -> None:
@@ -113,9 +113,9 @@ def require_restartable(state: HostState, to_start: Collection[str] = ()) -> Non
             )
 
 
-def require_fitness(certificate: Certificate, now: dt.datetime) -> None:
+def require_fitness(certificate: Certificate, around: Circumstances) -> None:
     """A certificate that SSTP or its clients would refuse is not bound."""
-    for problem in fitness(certificate, now):
+    for problem in fitness(certificate, around):
         if problem.severity == "error":
             raise SstpError(f"The certificate {certificate.thumbprint} ({certificate.subject}) {problem.sentence}.", rule=problem.id)
 
@@ -125,11 +125,10 @@ def require_usable(stored: StoredCertificate | None, thumbprint: str) -> None:
     if stored is None:
         raise SstpError(f"The certificate {thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate.")
     if stored.key is None:
-        raise SstpError(f"The certificate {thumbprint} is in LocalMachine\\MY without a private key; import it again from a PFX that has one.")
+        raise SstpError(f"The certificate {thumbprint} is in LocalMachine\\MY without a private key; import it again together with its key.", rule="key_absent")
     if stored.key.usable is False:
-        code = stored.key.acquire_code or 0
-        reason = f"it does not open (0x{code & 0xFFFFFFFF:08X})" if code else "what it signs does not fit the certificate"
-        raise SstpError(f"The private key of certificate {thumbprint} is not usable: {reason}; import the certificate again from its PFX.")
+        again = "import the certificate again, with its private key"
+        raise SstpError(f"The private key of certificate {thumbprint} is not usable: {stored.key.problem}; {again}.", rule="key_unusable")
 
 
 def require_ownership(state: HostState, endpoints: Iterable[Endpoint], take_over: bool, own: str = SSTP_APP_ID) -> None:

@@ -9,12 +9,15 @@ import ipaddress
 import re
 import unicodedata
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import SstpError
 
 _SEPARATORS = re.compile(r"[\s:\-]")
 _HEX = re.compile(r"[0-9A-F]*")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 @dataclass(frozen=True, order=True)
@@ -60,6 +63,11 @@ def clean_hex(text: str, what: str, digits: int) -> str:
 def clean_thumbprint(text: str, what: str = "The thumbprint") -> str:
     """A certificate's thumbprint: SHA-1 of the DER as 40 upper-case hexadecimal digits."""
     return clean_hex(text, what, 40)
+
+
+def optional_thumbprint(args: Mapping[str, Any], name: str = "thumbprint") -> str | None:
+    """An option that holds a thumbprint, cleaned, or None."""
+    return clean_thumbprint(args[name], f"Option {name}") if args.get(name) else None
 
 
 def clean_app_id(text: str) -> str:
@@ -112,3 +120,28 @@ def parse_endpoint(text: str) -> Endpoint:
         if ":" in address or re.fullmatch(r"[0-9.]+", address):
             raise SstpError(f"The address of endpoint {text!r} is not an IP address.") from None
         return Endpoint("sni", "0.0.0.0", number, lower_host(address))
+
+
+def clean_name(text: str, what: str) -> str:
+    """A name that clients dial: an IP address as ipaddress writes it, or a DNS name in lower case and ASCII (RFC 5891). A wildcard may come first."""
+    name = unicodedata.normalize("NFC", str(text)).strip().rstrip(".")
+    try:
+        return str(ipaddress.ip_address(name.strip("[]")))
+    except ValueError:
+        pass
+    star, rest = ("*.", name[2:]) if name.startswith("*.") else ("", name)
+    ascii_name = star + (rest if rest.isascii() else _to_ascii(rest, what)).lower()
+    if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in ascii_name.removeprefix("*.").split(".")):
+        raise SstpError(f"{what} must hold names that clients dial, such as vpn.example.com or 192.0.2.1, but {text!r} is none.")
+    return ascii_name
+
+
+def _to_ascii(name: str, what: str) -> str:
+    try:
+        import idna  # pywinrm and pypsrp bring it, with requests
+    except ImportError:
+        raise SstpError(f"{what} has the name {name!r}, and there is no Python package idna on the controller; write it in ASCII (xn--...).") from None
+    try:
+        return idna.encode(name, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise SstpError(f"{what} has the name {name!r}, which is no DNS name ({error}); write it as clients do.") from None

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .findings import ROTATE, Finding, Policy, show_value
+from .findings import ROTATE, Finding, Policy, fitness_findings, show_value
 from .modes import in_force, is_in_step, target_mode
 from .names import ADMINISTRATOR, BY_ADMIN_VALUE, CONFIG_STORE_KEY, LISTENER_PORT_VALUE, OFFLOAD, SHA1_VALUE, SHA256_VALUE
 from .plan import is_hash
 from .state import HostState, RegistryValue, StoredCertificate
-from .x509 import fitness
 
 
 def is_sha256(value: RegistryValue | None) -> bool:
@@ -118,9 +117,7 @@ def _balancer(state: HostState, policy: Policy, remedy: str) -> Iterator[Finding
             why = f"the balancer's certificate was renewed, and nobody has told this server: every logon fails at the crypto binding (client event 6); {remedy}"
             expected = f"{certificate.sha256}, which {endpoint} serves"
             yield Finding("balancer_certificate_different", "error", SHA256_VALUE, expected, actual, None, why, balancer.certificate is not None)
-        for problem in fitness(certificate, state.time, policy.expiry_days):
-            fit = "a certificate fit for SSTP"
-            yield Finding(problem.id, problem.severity, f"{endpoint} ({certificate.thumbprint})", fit, problem.actual, None, f"it {problem.sentence}", False)
+        yield from fitness_findings(certificate, str(endpoint), state, policy, served_here=False)
 
 
 def wanted_mode(state: HostState, policy: Policy) -> Iterator[Finding]:

@@ -54,6 +54,8 @@ SERVICE_DISABLED = 4
 
 # CRYPT_MACHINE_KEYSET, NCRYPT_MACHINE_KEY_FLAG
 MACHINE_KEYSET = 0x20
+# KeySpec of a key in a CSP (wincrypt.h); keys of CNG have 0.
+AT_SIGNATURE = 2
 
 
 def is_program(app_id: str) -> bool:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .changes import (
     Await,
@@ -68,7 +69,8 @@ class Wanted:
     certificate: the one to serve; in offload mode that of the device that ends TLS, where it is known. sha256: upper-case hex of its hash.
     mode: as in modes.MODES. writer: how administrator mode gets its certificate: remote_access (Set-RemoteAccess) or direct.
     shared_records: the records of the same port that have SSTP's certificate follow it. listener_port: None leaves it to the mode.
-    service_state: 'running' or 'as_found'.
+    service_state: 'running' or 'as_found'. names: those that clients dial. severities: of fitness rules, where they are not the rules' own.
+    issuers: what the controller has above the certificate, None where it has not been given any of it.
     """
 
     certificate: Certificate | None
@@ -79,6 +81,9 @@ class Wanted:
     listener_port: int | None = None
     service_state: str = "running"
     limits: Limits = Limits()
+    names: tuple[str, ...] = ()
+    severities: Mapping[str, str] = field(default_factory=dict)
+    issuers: tuple[Certificate, ...] | None = None
 
     @property
     def hash(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
 from .errors import SstpError, one_line
+from .fitness import Circumstances, Problem, fitness
 from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable, require_way_back
 from .inputs import pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, target_mode
@@ -38,7 +39,7 @@ def refuse(state: HostState, wanted: Wanted, plan: Plan, *, take_over: bool, sta
     require_way_back(state, plan.changes)
     certificate = wanted.certificate
     if certificate is not None:
-        require_fitness(certificate, state.time)
+        require_fitness(certificate, circumstances(state, wanted))
     if target_mode(state, wanted.mode) == OFFLOAD or certificate is None:
         return
     if staged:
@@ -62,12 +63,31 @@ def refusal(state: HostState, wanted: Wanted, thumbprint: str | None, plan: Plan
         elif plan:
             refuse(state, wanted, plan, take_over=take_over, staged=not at_hand)
         elif certificate is not None:
-            require_fitness(certificate, state.time)
+            require_fitness(certificate, circumstances(state, wanted))
             if not at_hand and not offload:
                 require_usable(state.certificate(certificate.thumbprint), certificate.thumbprint)
     except SstpError as error:
         return str(error)
     return None
+
+
+def circumstances(state: HostState, wanted: Wanted) -> Circumstances:
+    """What the certificate of that rotation is held against; that it follows another one matters only where it is not bound yet."""
+    record = next((r for r in state.pair if r), None)
+    old = state.certificate(record.certificate_hash, record.store) if record else None
+    return Circumstances(
+        now=state.time,
+        here=state.seen_at,
+        names=wanted.names,
+        old=old.certificate if old and target_mode(state, wanted.mode) != OFFLOAD else None,
+        issuers=wanted.issuers,
+        severities=wanted.severities,
+    )
+
+
+def problems(state: HostState, wanted: Wanted) -> tuple[Problem, ...]:
+    """What speaks against the certificate of that rotation, whether or not it stands in its way."""
+    return fitness(wanted.certificate, circumstances(state, wanted)) if wanted.certificate else ()
 
 
 def advice(state: HostState, wanted: Wanted, plan: Plan) -> list[str]:
@@ -184,6 +204,7 @@ def rotation_result(before: HostState, after: HostState, plan: Plan, wanted: Wan
         "restarted": plan.restarts,
         "plan": described(plan, interrupted=recovered),
         "advice": advice(before, wanted, plan),
+        "problems": [problem.to_result() for problem in problems(before, wanted)],
         "other_nodes": reached_nodes(before, plan),
         "predecessors": predecessors_result(after),
         "snapshot": snapshot(before, sharing(before) if wanted.shared_records else ()),

@@ -9,14 +9,14 @@ import ipaddress
 from collections.abc import Iterator
 
 from . import mode_rules
-from .findings import ROTATE, Finding, Policy, show_value
+from .findings import ROTATE, Finding, Policy, fitness_findings, show_value
+from .fitness import SEVERITIES
 from .inputs import Endpoint, pair
 from .modes import target_mode
 from .names import ADMINISTRATOR, OFFLOAD, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, is_program, owner_of
 from .plan import is_listed, loopbacks, needed, wanted_records
 from .state import HostState, SslRecord, StoredCertificate
 from .wire import Sight
-from .x509 import fitness
 
 
 def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
@@ -37,7 +37,7 @@ def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
         *(_served(state) if state.mode != OFFLOAD else ()),
         *_wire(state, policy),
     )
-    return tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def _https(state: HostState, policy: Policy) -> Iterator[Finding]:
@@ -121,23 +121,15 @@ def _bound_certificates(state: HostState, policy: Policy) -> Iterator[Finding]:
             yield Finding("certificate_missing", "error", subject, expected, f"no {thumbprint or 'certificate at all'}", 21, ROTATE)
             continue
         yield from _key(stored, subject)
-        for problem in fitness(stored.certificate, state.time, policy.expiry_days):
-            event = 11 if problem.id == "eku_unfit" else None
-            fit = "a certificate fit for SSTP"
-            yield Finding(problem.id, problem.severity, f"{subject} ({thumbprint})", fit, problem.actual, event, f"it {problem.sentence}", False)
+        yield from fitness_findings(stored.certificate, subject, state, policy)
 
 
 def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
     key = stored.key
     if key is not None and key.usable is not False:
         return
-    if key is None:
-        actual = "no private key"
-    elif key.acquire_code:
-        actual = f"a key that does not open (0x{key.acquire_code & 0xFFFFFFFF:08X})"
-    else:
-        actual = "a key of another certificate"
-    remedy = "import the certificate again from its PFX, or rotate to another"
+    actual = "no private key" if key is None else f"a key that is not usable: {key.problem}"
+    remedy = "import the certificate again with its private key, or rotate to another"
     yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy)
 
 

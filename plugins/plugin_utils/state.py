@@ -17,11 +17,13 @@ from typing import Any
 from .inputs import Endpoint, lower_host, pair
 from .names import (
     ADMINISTRATOR,
+    AT_SIGNATURE,
     AUTOMATIC,
     BEFORE_OFFLOAD_KEY,
     BY_ADMIN_VALUE,
     CONFIG_STORE_KEY,
     LISTENER_PORT_VALUE,
+    MACHINE_KEYSET,
     OFFLOAD,
     RRAS_SERVICE,
     SHA1_VALUE,
@@ -105,11 +107,26 @@ class PrivateKey:
     proven: bool | None
 
     @property
+    def problem(self) -> str | None:
+        """Why HTTP.SYS cannot use it, as a phrase; None where nothing is known that stands against it.
+
+        HTTP.SYS opens it as SYSTEM, which finds the machine's keys only; Schannel takes no key of a CSP that is for signatures alone:
+        https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-crypt_key_prov_info
+        """
+        if self.acquire_code:
+            return f"it does not open (0x{self.acquire_code & 0xFFFFFFFF:08X})"
+        if not self.flags & MACHINE_KEYSET:
+            return "it is a key of a user, and not of the machine"
+        if self.provider_type and self.key_spec == AT_SIGNATURE:
+            return "it is kept for signatures alone (KeySpec 2), and not for key exchange"
+        return "what it signs does not fit the certificate" if self.proven is False else None
+
+    @property
     def usable(self) -> bool | None:
         """None where nobody has tried."""
-        if self.acquire_code is None:
-            return None
-        return self.acquire_code == 0 and self.proven is not False
+        if self.problem is not None:
+            return False
+        return None if self.acquire_code is None else True
 
 
 @dataclass(frozen=True)
@@ -217,6 +234,8 @@ class HostState:
     # How many VPN sessions there are, of every protocol; None where that is not known, with an error as in Served where it was asked.
     sessions: int | None = None
     sessions_error: Mapping[str, Any] | None = None
+    # When it was looked at, by the controller's clock; None where that does not matter.
+    seen_at: dt.datetime | None = field(default=None, compare=False)
 
     def record(self, endpoint: Endpoint) -> SslRecord | None:
         return next((r for r in self.records if r.endpoint == endpoint), None)

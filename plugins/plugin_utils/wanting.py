@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .balancer import Balancer, look_at_balancer, parse_balancer, require_one_certificate
 from .errors import SstpError
-from .inputs import clean_hex, clean_port
+from .fitness import clean_severities
+from .inputs import clean_hex, clean_name, clean_port, optional_thumbprint
 from .modes import AS_FOUND, MODES, port_after, target_mode
 from .names import ADMINISTRATOR, OFFLOAD
 from .plan import Limits, Wanted
+from .selection import Selection, select
 from .state import HostState
 from .windows import Backend, Scope
-from .x509 import Certificate
+from .x509 import Candidate, Certificate
 
 _BALANCER_SECONDS = 10.0
 # A certificate that a whole fleet is rotated to need not be on the device in front of this server yet.
@@ -38,22 +40,60 @@ MODE_SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Source:
-    """What the options name. certificate: where the controller has it. sha256: the hash given for offload, upper-case hex."""
+    """What the options name. certificate: where the controller has it. sha256: the hash given for offload, upper-case hex.
+
+    candidate: all that the controller has of it. names: those that clients dial; alone they choose one of the store. severities: of fitness rules.
+    """
 
     thumbprint: str | None = None
     certificate: Certificate | None = None
     sha256: str | None = None
+    candidate: Candidate | None = None
+    names: tuple[str, ...] = ()
+    severities: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> bool:
+        """Is the certificate to be chosen out of the host's store?"""
+        return bool(self.names) and self.thumbprint is None
+
+    @property
+    def at_hand(self) -> bool:
+        """Does the controller have it with its key, so that it can be imported?"""
+        return self.candidate is not None and self.candidate.key is not None
 
 
-def source_of(args: Mapping[str, Any], thumbprint: str | None, certificate: Certificate | None) -> Source:
-    """Raises SstpError for options that cannot be meant, before any host is asked."""
+def source_of(args: Mapping[str, Any], candidate: Candidate | None) -> Source:
+    """candidate: what the controller has of the certificate. Raises SstpError for options that cannot be meant, before any host is asked."""
     if args["balancer"] is not None:
         parse_balancer(args["balancer"])
     if args["listener_port"] is not None:
         clean_port(args["listener_port"], "listener_port")
         if args["port"] is not None:
             raise SstpError("Options port and listener_port cannot be given together: listener_port moves SSTP to another port, and its records with it.")
-    return Source(thumbprint, certificate, clean_hex(args["sha256"], "Option sha256", 64) if args["sha256"] is not None else None)
+    return Source(
+        thumbprint=candidate.certificate.thumbprint if candidate else optional_thumbprint(args),
+        certificate=candidate.certificate if candidate else None,
+        sha256=clean_hex(args["sha256"], "Option sha256", 64) if args["sha256"] is not None else None,
+        candidate=candidate,
+        names=clean_names(args),
+        severities=clean_severities(args["severities"]),
+    )
+
+
+def clean_names(args: Mapping[str, Any]) -> tuple[str, ...]:
+    """The option dns_names."""
+    return tuple(dict.fromkeys(clean_name(text, "Option dns_names") for text in args["dns_names"] or ()))
+
+
+def chosen(state: HostState, source: Source, scope: Scope, backend: Backend) -> tuple[HostState, Source, Scope, Selection | None]:
+    """Where names alone are given: the certificate of the store that they mean, its key proven. Raises SstpError where there is none."""
+    if not source.by_name:
+        return state, source, scope, None
+    selection = select(state, source.names, source.severities)
+    thumbprint = selection.chosen.thumbprint
+    named = replace(scope, thumbprints=(thumbprint,), prove=(thumbprint,))
+    return backend.observe(named), replace(source, thumbprint=thumbprint), named, selection
 
 
 def scope_for(args: Mapping[str, Any], source: Source) -> Scope:
@@ -101,6 +141,9 @@ def wanted_of(args: Mapping[str, Any], state: HostState, source: Source, balance
         listener_port=args["listener_port"],
         service_state=service_state,
         limits=limits,
+        names=source.names,
+        severities=source.severities,
+        issuers=source.candidate.issuers if source.candidate else None,
     )
 
 
@@ -108,7 +151,7 @@ def _certificate(state: HostState, source: Source, target: str) -> Certificate:
     """From the host's store, or one that the controller has and can import."""
     if source.thumbprint is None:
         raise SstpError(
-            f"In {target} mode the server serves TLS itself: give the certificate as pfx, certificate or thumbprint "
+            f"In {target} mode the server serves TLS itself: give the certificate as pfx, certificate, thumbprint or dns_names "
             "(balancer and sha256 are for servers behind a device that ends TLS; mode: offload makes it one)."
         )
     stored = state.certificate(source.thumbprint)

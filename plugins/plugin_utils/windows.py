@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .changes import Change, SetServices, value_is
@@ -221,7 +221,7 @@ def _kept_answer(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
-    return read_state(result["facts"], str(result["state_id"]), challenge)
+    return replace(read_state(result["facts"], str(result["state_id"]), challenge), seen_at=dt.datetime.now(dt.timezone.utc))
 
 
 def _last_start(changes: Sequence[Change], steps: Sequence[Mapping[str, Any]]) -> dt.datetime | None:

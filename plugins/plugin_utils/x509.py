@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates: reading, fitness for SSTP, and the PFX that crosses to a host. PRIVATE to the collection."""
+"""Certificates: reading them, what their keys have signed, and the PFX that crosses to a host. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import datetime as dt
 import functools
 import hashlib
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,18 +18,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat, pkcs12
 from cryptography.hazmat.primitives.serialization.pkcs12 import PBES
+from cryptography.x509.oid import AuthorityInformationAccessOID, SignatureAlgorithmOID
 
 from .errors import SstpError
-from .names import EKU_ANY_PURPOSE, EKU_SERVER_AUTHENTICATION
 
 # Windows Server 2019. Builds before it read only the older cipher:
 # https://learn.microsoft.com/troubleshoot/windows-server/certificates-and-public-key-infrastructure-pki
 _FIRST_BUILD_WITH_AES = 17763
 # The password is random and 256 bits long, and lives for one call: stretching it further gains nothing.
 _KDF_ROUNDS = 2048
-# Days: more is as good as for ever, and near what a timedelta takes.
-_A_MILLION = 1_000_000
 
+# Of x509.KeyUsage; encipher_only and decipher_only raise where there is no key agreement, and matter to nobody here.
+_USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
+_KEY_OIDS = {"1.2.840.113549.1.1.10": "RSASSA-PSS"}
 
 ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -57,22 +59,48 @@ class Certificate:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something about a certificate that stands against using it for SSTP."""
+class Details:
+    """What judging a certificate takes. key_type: rsa, ec, or the name of another algorithm; key_size in bits; curve as in SEC 2.
 
-    id: str
-    severity: str
-    sentence: str
-    actual: str
+    signature_hash: its name, such as sha256; empty for a signature without one. key_usage: None where there is no such extension, else the names of
+    RFC 5280 in snake case. revocation_urls: of CRLs and OCSP. unknown_critical: object identifiers. The key identifiers are None where they are absent.
+    """
+
+    key_type: str
+    key_size: int
+    curve: str
+    signature_hash: str
+    is_pss: bool
+    key_usage: frozenset[str] | None
+    is_ca: bool
+    revocation_urls: tuple[str, ...]
+    unknown_critical: tuple[str, ...]
+    subject: bytes
+    issuer: bytes
+    key_identifier: bytes | None
+    issuer_key_identifier: bytes | None
+
+    @property
+    def is_self_issued(self) -> bool:
+        return self.subject == self.issuer
 
 
 @dataclass(frozen=True, repr=False)
 class Candidate:
-    """A certificate with its private key, as it came out of a PFX. Shows nothing of the key."""
+    """A certificate as the controller has it. Shows nothing of its key, which is None where only the certificate was given.
+
+    chain: what leads from it to a root, the issuer of the certificate first. root: the self-signed end, where it was given.
+    """
 
     certificate: Certificate
-    chain: tuple[Certificate, ...]
-    key: ServerKey
+    chain: tuple[Certificate, ...] = ()
+    key: ServerKey | None = None
+    root: Certificate | None = None
+
+    @property
+    def issuers(self) -> tuple[Certificate, ...] | None:
+        """All that is above it; None where nothing was given, for it may lie on the server then."""
+        return (*self.chain, self.root) if self.root and self.root != self.certificate else self.chain or None
 
 
 @functools.lru_cache(maxsize=512)
@@ -106,6 +134,78 @@ def read_stored(der: bytes) -> Certificate:
         return Certificate(der, sha1.hexdigest().upper(), sha256.hexdigest().upper(), "(unreadable)", "(unreadable)", "", *always, None, ())
 
 
+@functools.lru_cache(maxsize=512)
+def read_details(der: bytes) -> Details:
+    """Read DER once more, for its details. Raises SstpError where a part that matters cannot be read."""
+    parsed = read_certificate(der).parsed
+    try:
+        key_type, key_size, curve = _public_key(parsed)
+        usage = _extension(parsed, x509.KeyUsage)
+        constraints = _extension(parsed, x509.BasicConstraints)
+        own, issuers = _extension(parsed, x509.SubjectKeyIdentifier), _extension(parsed, x509.AuthorityKeyIdentifier)
+        return Details(
+            key_type=key_type,
+            key_size=key_size,
+            curve=curve,
+            signature_hash=_signature_hash(parsed),
+            is_pss=parsed.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS,
+            key_usage=None if usage is None else frozenset(name for name in _USAGES if getattr(usage, name)),
+            is_ca=constraints is not None and constraints.ca,
+            revocation_urls=_revocation_urls(parsed),
+            unknown_critical=tuple(e.oid.dotted_string for e in parsed.extensions if e.critical and isinstance(e.value, x509.UnrecognizedExtension)),
+            subject=parsed.subject.public_bytes(),
+            issuer=parsed.issuer.public_bytes(),
+            key_identifier=None if own is None else own.digest,
+            issuer_key_identifier=None if issuers is None else issuers.key_identifier,
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SstpError(f"The certificate {read_certificate(der).thumbprint} has a part that cannot be read ({error}).") from None
+
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+def _extension(parsed: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return parsed.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _public_key(parsed: x509.Certificate) -> tuple[str, int, str]:
+    try:
+        key = parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return f"of the algorithm {_KEY_OIDS.get(_key_oid(parsed), _key_oid(parsed))}", 0, ""
+    if isinstance(key, rsa.RSAPublicKey):
+        return "rsa", key.key_size, ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ec", key.key_size, key.curve.name
+    return type(key).__name__.lstrip("_").replace("PublicKey", ""), getattr(key, "key_size", 0), ""
+
+
+def _key_oid(parsed: x509.Certificate) -> str:
+    # The property came with cryptography 43.
+    oid = getattr(parsed, "public_key_algorithm_oid", None)
+    return "unknown" if oid is None else str(oid.dotted_string)
+
+
+def _signature_hash(parsed: x509.Certificate) -> str:
+    try:
+        algorithm = parsed.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return parsed.signature_algorithm_oid.dotted_string
+    return "" if algorithm is None else algorithm.name
+
+
+def _revocation_urls(parsed: x509.Certificate) -> tuple[str, ...]:
+    points = _extension(parsed, x509.CRLDistributionPoints) or ()
+    names = [name for point in points for name in point.full_name or ()]
+    access = _extension(parsed, x509.AuthorityInformationAccess) or ()
+    names += [entry.access_location for entry in access if entry.access_method == AuthorityInformationAccessOID.OCSP]
+    return tuple(name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))
+
+
 def _utc(parsed: x509.Certificate, name: str) -> dt.datetime:
     # The aware properties came with cryptography 42.
     aware = getattr(parsed, f"{name}_utc", None)
@@ -114,98 +214,29 @@ def _utc(parsed: x509.Certificate, name: str) -> dt.datetime:
 
 
 def _eku(parsed: x509.Certificate) -> tuple[str, ...] | None:
-    try:
-        extension = parsed.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        return None
-    return tuple(oid.dotted_string for oid in extension.value)
+    usages = _extension(parsed, x509.ExtendedKeyUsage)
+    return None if usages is None else tuple(oid.dotted_string for oid in usages)
 
 
 def _names(parsed: x509.Certificate) -> tuple[str, ...]:
-    try:
-        extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+    names = _extension(parsed, x509.SubjectAlternativeName)
+    if names is None:
         return ()
-    dns = extension.value.get_values_for_type(x509.DNSName)
-    return (*dns, *(str(ip) for ip in extension.value.get_values_for_type(x509.IPAddress)))
+    return (*names.get_values_for_type(x509.DNSName), *(str(ip) for ip in names.get_values_for_type(x509.IPAddress)))
 
 
-def load_certificate(data: bytes) -> Certificate:
-    """One certificate from PEM or DER."""
-    if b"-----BEGIN CERTIFICATE-----" in data:
-        try:
-            return read_certificate(x509.load_pem_x509_certificate(data).public_bytes(Encoding.DER))
-        except ValueError as error:
-            raise SstpError(f"The certificate given is not readable PEM ({error}).") from None
-    return read_certificate(data)
-
-
-def load_pfx(data: bytes, password: str | None, source: str) -> Candidate:
-    """The certificate and key of a PFX. An absent password and an empty one are tried alike, as Windows does."""
-    if not data:
-        raise SstpError(f"The PFX {source} is empty; export the certificate again, with its private key.")
-    key, certificate, others = _decrypt_pfx(data, password, source)
-    if key is None:
-        raise SstpError(f"The PFX {source} has no private key; export the certificate again together with its private key.")
-    if certificate is None:
-        raise SstpError(f"The PFX {source} has no certificate that belongs to its private key; export it again.")
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise SstpError(f"The private key in the PFX {source} is neither RSA nor ECDSA, and Windows serves TLS with no other; have one issued.")
-    if _public_bytes(certificate.public_key()) != _public_bytes(key.public_key()):
-        raise SstpError(f"The private key in the PFX {source} does not belong to its certificate; export both together again.")
-    chain = tuple(read_stored(other.public_bytes(Encoding.DER)) for other in others)
-    return Candidate(read_certificate(certificate.public_bytes(Encoding.DER)), chain, key)
-
-
-def _decrypt_pfx(data: bytes, password: str | None, source: str) -> tuple[object, x509.Certificate | None, list[x509.Certificate]]:
-    attempts = [password] if password else [None, ""]
-    reason: Exception | None = None
-    for attempt in attempts:
-        try:
-            return pkcs12.load_key_and_certificates(data, None if attempt is None else attempt.encode("utf-8"))
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            reason = error
-    if isinstance(reason, UnicodeEncodeError) or "password" in str(reason).lower() or "mac" in str(reason).lower():
-        given = "the password given" if password else "no password"
-        raise SstpError(f"The PFX {source} cannot be opened with {given}; check pfx_password.")
-    raise SstpError(f"The file {source} is not a readable PFX (PKCS #12); export the certificate with its private key as PFX.")
-
-
-def _public_bytes(key: object) -> bytes:
+def public_bytes(key: object) -> bytes:
+    """A public key as certificates have it (SubjectPublicKeyInfo, DER)."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined, no-any-return]
 
 
 def encode_pfx(candidate: Candidate, password: str, build: int) -> bytes:
-    """The candidate's certificate and key as a PFX in a cipher that this build of Windows reads."""
+    """The candidate's certificate and key, which it must have, as a PFX in a cipher that this build of Windows reads."""
     modern = build >= _FIRST_BUILD_WITH_AES
     cipher = PBES.PBESv2SHA256AndAES256CBC if modern else PBES.PBESv1SHA1And3KeyTripleDESCBC
     mac = hashes.SHA256() if modern else hashes.SHA1()
     encryption = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_KDF_ROUNDS).key_cert_algorithm(cipher).hmac_hash(mac).build(password.encode("ascii"))
     return pkcs12.serialize_key_and_certificates(None, candidate.key, candidate.certificate.parsed, None, encryption)
-
-
-def fitness(certificate: Certificate, now: dt.datetime, expiry_days: int = 0) -> tuple[Problem, ...]:
-    """What stands against this certificate for SSTP at that time (domain: RasSstp events 11 and 16)."""
-    problems = []
-    if certificate.eku is None:
-        sentence = "has no extended key usage; whether SSTP takes it is not documented, so have it issued with Server Authentication"
-        problems.append(Problem("eku_absent", "warning", sentence, "no extended key usage"))
-    elif not {EKU_SERVER_AUTHENTICATION, EKU_ANY_PURPOSE} & set(certificate.eku):
-        sentence = "is not meant for servers: its extended key usage has neither Server Authentication nor Any Purpose; have it issued anew"
-        problems.append(Problem("eku_unfit", "error", sentence, ", ".join(certificate.eku)))
-    if now >= certificate.not_after:
-        problems.append(Problem("certificate_expired", "error", f"has expired on {certificate.not_after:%Y-%m-%d}; renew it", _stamp(certificate.not_after)))
-    elif certificate.not_after - now <= dt.timedelta(days=min(expiry_days, _A_MILLION)):
-        days = (certificate.not_after - now).days
-        problems.append(Problem("certificate_expiring", "warning", f"expires in {days} day{'s' if days != 1 else ''}; renew it", _stamp(certificate.not_after)))
-    if now < certificate.not_before:
-        sentence = f"is not valid before {_stamp(certificate.not_before)}; wait, or set the clock right"
-        problems.append(Problem("certificate_not_yet_valid", "error", sentence, _stamp(certificate.not_before)))
-    return tuple(problems)
-
-
-def _stamp(moment: dt.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def signature_is_valid(certificate: Certificate, algorithm: str, signature: bytes, signed: bytes) -> bool | None:

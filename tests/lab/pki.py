@@ -29,6 +29,8 @@ SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 ANY_PURPOSE = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 POOL = 4
+# Nobody asks there: the lab has no revocation lists.
+CRL = "http://crl.example.com/lab.crl"
 
 # Private keys by thumbprint: the TLS server takes them from here, for none can be read out of Wine's key containers
 # the way Schannel does it.
@@ -152,8 +154,9 @@ class Authority:
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
         key: RSAPrivateKey | None = None,
+        crl: Sequence[str] = (CRL,),
     ) -> Issued:
-        """A certificate for these names (DNS or IP); eku=None: without that extension.
+        """A certificate for these names (DNS or IP); eku=None: without that extension. crl: where its revocation list is said to be.
 
         Two certificates that follow one another have different keys; give key for a renewal with the same key.
         """
@@ -171,6 +174,9 @@ class Authority:
         )
         if eku is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(eku), critical=False)
+        if crl:
+            points = [x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None) for url in crl]
+            builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
         issued = Issued(builder.sign(self._key, hashes.SHA256()), own, (self.intermediate,))
         keyring[issued.thumbprint] = issued
         return issued

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from lab.agent import NETWORK, REMOTE_ACCESS, SESSIONS, SSTPSVC, Agent, Record, WinError
-from lab.pki import ANY_PURPOSE, CLIENT_AUTH, SERVER_AUTH, Authority, Issued, keyring, pooled_key
+from lab.pki import ANY_PURPOSE, CLIENT_AUTH, CRL, SERVER_AUTH, Authority, Issued, keyring, pooled_key
 from lab.scenario_file import (
     INTERMEDIATE,
     SERVICES,
@@ -102,10 +102,11 @@ def _issue(spec: CertificateSpec, authority: Authority, key: RSAPrivateKey | Non
     if spec.starts_in >= 0:
         not_before, not_after = now + datetime.timedelta(days=spec.starts_in), not_after + datetime.timedelta(days=spec.starts_in)
     eku = None if "none" in spec.eku else [EKUS[word] for word in spec.eku]
-    if spec.key == "rsa" and spec.issuer == "lab" and not spec.crl:
-        return authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=key)
+    crl = (CRL,) if spec.crl is None else spec.crl
+    if spec.key == "rsa" and spec.issuer == "lab":
+        return authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=key, crl=crl)
     own: RSAPrivateKey | EllipticCurvePrivateKey = key or (pooled_key(1) if spec.key == "rsa" else generate_ec_key(SECP256R1()))
-    template = authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=pooled_key(1)).certificate
+    template = authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=pooled_key(1), crl=crl).certificate
     builder = x509.CertificateBuilder(
         issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, spec.names[0])]) if spec.issuer == "itself" else template.issuer,
         subject_name=template.subject,
@@ -115,9 +116,6 @@ def _issue(spec: CertificateSpec, authority: Authority, key: RSAPrivateKey | Non
         not_valid_after=not_after,
         extensions=list(template.extensions),
     )
-    if spec.crl:
-        points = [x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None) for url in spec.crl]
-        builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
     signer = own if spec.issuer == "itself" else authority._key
     issued = Issued(builder.sign(signer, hashes.SHA256()), cast(Any, own), () if spec.issuer == "itself" else (authority.intermediate,))
     keyring[issued.thumbprint] = issued

@@ -89,7 +89,7 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """A certificate to issue. days_left below 0: it has expired. starts_in above 0: it is not valid yet."""
+    """A certificate to issue. days_left below 0: it has expired. starts_in above 0: it is not valid yet. crl None: as the lab has it."""
 
     names: tuple[str, ...] = ("vpn.example.com",)
     days_left: int = 90
@@ -98,7 +98,7 @@ class CertificateSpec:
     key: str = "rsa"
     same_key_as: str | None = None
     issuer: str = "lab"
-    crl: tuple[str, ...] = ()
+    crl: tuple[str, ...] | None = None
     friendly_name: str | None = None
 
 

@@ -23,6 +23,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord
+from ansible_collections.rras.sstp.plugins.plugin_utils.encodings import Origin, read_pfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
@@ -57,7 +58,6 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight
-from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import load_pfx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -317,7 +317,7 @@ def make_pfx(name: str, days: int = 200) -> bytes:
 
 
 OLD_PFX, NEW_PFX, EXPIRED_PFX = make_pfx("old.example.com"), make_pfx("vpn.example.com"), make_pfx("expired.example.com", days=-1)
-OLD, NEW, EXPIRED = (load_pfx(data, None, "test").certificate for data in (OLD_PFX, NEW_PFX, EXPIRED_PFX))
+OLD, NEW, EXPIRED = (read_pfx(data, None, Origin("PFX", "test", "pfx_password")).certificates[0] for data in (OLD_PFX, NEW_PFX, EXPIRED_PFX))
 V4, V6 = pair(443)
 
 

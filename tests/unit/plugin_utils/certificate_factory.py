@@ -35,6 +35,11 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 
 @functools.cache
+def authority_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@functools.cache
 def ec_key(number: int = 0) -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
@@ -96,23 +101,34 @@ def issue(
     name: str = "vpn.example.com",
     *,
     eku: tuple[str, ...] | None = (SERVER_AUTHENTICATION,),
-    names: tuple[str, ...] = (),
+    names: tuple[str, ...] | None = None,
     extensions: tuple[x509.ExtensionType, ...] = (),
     not_before: dt.datetime = ISSUED,
     not_after: dt.datetime = EXPIRES,
     key: PrivateKey | None = None,
+    crl: str | None = "http://crl.example.com/test.crl",
+    self_signed: bool = False,
 ) -> Issued:
-    """A self-signed certificate; eku None leaves the extension away, names are DNS names and IP addresses."""
+    """A certificate of the test's CA, or a self-signed one. eku None leaves the extension away, names are DNS names and IP addresses (none: the one name)."""
     key = key or ec_key()
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), not_before, not_after)
+    subject = _name(name)
+    issuer = subject if self_signed else _name("Test CA")
+    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(), not_before, not_after)
+    if crl is not None:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     if eku is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid) for oid in eku]), critical=False)
+    names = (name,) if names is None else names
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return Issued(builder.sign(key, hashes.SHA256()), key)
+    return Issued(builder.sign(key if self_signed else authority_key(), hashes.SHA256()), key)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -16,8 +16,9 @@ import requests
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.rras.sstp.plugins.action.audit import ActionModule, _candidate_result
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import SstpAction, _decode_content, optional_thumbprint, plain
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import SstpAction, _decode_content, plain
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConnectionLost, SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import optional_thumbprint
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Wanted
 from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import Source
 from host_factory import healthy
@@ -198,7 +199,7 @@ class Fragile(SstpAction):
     def __init__(self, does, *, connected=True, reset=lambda: None):
         shell = SimpleNamespace(_IS_WINDOWS=True)
         self._connection = SimpleNamespace(_shell=shell, connected=connected, transport="winrm", reset=reset)
-        self._task = SimpleNamespace(check_mode=False)
+        self._task = SimpleNamespace(check_mode=False, args={})
         self._does = does
 
     def _execute_module(self, **_options):

@@ -10,6 +10,7 @@ import dataclasses
 import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import Circumstances
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
     require_derived_hash,
     require_fitness,
@@ -58,7 +59,7 @@ def test_a_healthy_host_is_not_refused():
     state = healthy()
     require_sstp(state)
     require_restartable(state)
-    require_fitness(OLD.certificate, NOW)
+    require_fitness(OLD.certificate, Circumstances(NOW))
     require_usable(state.certificate(OLD.thumbprint), OLD.thumbprint)
     require_ownership(state, (V4, V6), take_over=False)
 
@@ -112,7 +113,7 @@ def test_a_service_that_can_be_started_again_is_not_refused(state, start):
 )
 def test_an_unfit_certificate_is_refused(issued, rule, what, remedy):
     with pytest.raises(SstpError) as caught:
-        require_fitness(issued.certificate, NOW)
+        require_fitness(issued.certificate, Circumstances(NOW))
     sentence = str(caught.value)
     assert issued.thumbprint in sentence
     assert what in sentence
@@ -122,13 +123,13 @@ def test_an_unfit_certificate_is_refused(issued, rule, what, remedy):
 
 @pytest.mark.parametrize("issued", [pytest.param(issue(eku=None), id="no key usage"), pytest.param(issue(not_before=ISSUED), id="fit")])
 def test_a_warning_does_not_refuse(issued):
-    require_fitness(issued.certificate, NOW)
+    require_fitness(issued.certificate, Circumstances(NOW))
 
 
 @pytest.mark.parametrize(
     ("key", "what"),
     [
-        pytest.param(None, "without a private key; import it again from a PFX that has one", id="no key"),
+        pytest.param(None, "without a private key; import it again together with its key", id="no key"),
         pytest.param(good_key(NEW, acquire_code=-2146893802), r"it does not open \(0x80090016\); import the certificate again", id="closed"),
         pytest.param(good_key(NEW, proven=False), "what it signs does not fit the certificate; import the certificate again", id="wrong"),
     ],
@@ -305,7 +306,7 @@ def test_rras_that_gives_no_answer_is_refused():
     ("issued", "names"),
     [
         pytest.param(issue("vpn.example.com", names=("vpn.example.com", "192.0.2.1")), "vpn.example.com, 192.0.2.1", id="other names"),
-        pytest.param(issue("vpn.example.com"), "CN=vpn.example.com", id="no names but the subject"),
+        pytest.param(issue("vpn.example.com", names=()), "CN=vpn.example.com", id="no names but the subject"),
     ],
 )
 def test_a_certificate_that_direct_access_clients_would_not_take_is_refused(issued, names):

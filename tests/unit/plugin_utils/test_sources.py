@@ -12,8 +12,7 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import _decode_content
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, named_certificate, pfx_candidate, sealed
-from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import load_pfx
+from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of, sealed
 
 OLD, NEW = certificate_factory.old(), certificate_factory.new()
 FILES = {
@@ -23,7 +22,6 @@ FILES = {
     "new.pem": NEW.pem,
     "new.cer": NEW.der,
     "old.pem": OLD.pem,
-    "chain.pem": NEW.pem + OLD.pem,
 }
 SERVER_2016, SERVER_2022 = 14393, 20348
 
@@ -35,7 +33,7 @@ def read(source, what):
 
 
 def named(**args):
-    return named_certificate({**dict.fromkeys(SOURCE_SPEC), **args}, read)
+    return candidate_of({**dict.fromkeys(SOURCE_SPEC), **args}, read)
 
 
 SPACED = " ".join(re.findall("..", NEW.thumbprint.lower()))
@@ -52,7 +50,6 @@ OLD_PFX = {"pfx": "old.pfx", "pfx_password": "secret"}
         pytest.param({"pfx": base64.encodebytes(FILES["new.pfx"]).decode(), "pfx_password": "secret"}, id="PFX as base64 in lines"),
         pytest.param({"certificate": "new.pem"}, id="PEM"),
         pytest.param({"certificate": "new.cer"}, id="DER"),
-        pytest.param({"certificate": "chain.pem"}, id="the first of a chain"),
         pytest.param({"certificate": NEW.pem.decode()}, id="PEM as content"),
         pytest.param({"certificate": base64.b64encode(NEW.der).decode()}, id="DER as base64"),
         pytest.param({**PFX, "certificate": "new.pem"}, id="PFX and certificate"),
@@ -62,15 +59,12 @@ OLD_PFX = {"pfx": "old.pfx", "pfx_password": "secret"}
     ],
 )
 def test_one_certificate_is_named(args):
-    assert named(**args) == (NEW.thumbprint, NEW.certificate)
+    assert named(**args).certificate == NEW.certificate
 
 
-def test_a_thumbprint_alone_names_a_certificate_that_the_host_has():
-    assert named(thumbprint="\u200e" + SPACED) == (NEW.thumbprint, None)
-
-
-def test_nothing_names_nothing():
-    assert named() == (None, None)
+@pytest.mark.parametrize("args", [{}, {"thumbprint": SPACED}, {"dns_names": ["vpn.example.com"]}], ids=["nothing", "a thumbprint", "names"])
+def test_what_the_controller_does_not_have_is_no_candidate(args):
+    assert named(**args) is None
 
 
 @pytest.mark.parametrize(
@@ -123,16 +117,14 @@ def test_a_thumbprint_that_is_none_is_refused(thumbprint):
 
 
 def test_a_candidate_has_the_key_of_the_pfx():
-    candidate = pfx_candidate(PFX, read)
-    assert candidate.certificate == NEW.certificate
-    assert candidate.key.private_numbers() == NEW.key.private_numbers()
-
-
-def test_without_a_pfx_there_is_no_candidate():
-    assert pfx_candidate({"pfx": None, "pfx_password": None}, read) is None
+    assert named(**PFX).key.private_numbers() == NEW.key.private_numbers()
 
 
 # --- sealed for one call ---
+
+
+def opened_with(data, password):
+    return candidate_of({**dict.fromkeys(SOURCE_SPEC), "pfx": "sealed", "pfx_password": password}, lambda source, what: (data, source))
 
 
 @pytest.mark.parametrize("build", [0, SERVER_2016, SERVER_2022])
@@ -140,13 +132,13 @@ def test_without_a_pfx_there_is_no_candidate():
 def test_what_is_sealed_opens_with_its_password_and_no_other(issued, build):
     secret = sealed(issued.candidate, build)
     data = base64.b64decode(secret.pfx, validate=True)
-    opened = load_pfx(data, secret.password, "sealed")
+    opened = opened_with(data, secret.password)
     assert (opened.certificate, opened.chain) == (issued.certificate, ())
     assert opened.key.private_numbers() == issued.key.private_numbers()
     for password in (None, "secret", secret.password[:-1], secret.password.upper()):
         if password != secret.password:
             with pytest.raises(SstpError, match="cannot be opened"):
-                load_pfx(data, password, "sealed")
+                opened_with(data, password)
 
 
 def test_every_seal_has_a_password_of_256_bits_of_its_own():

@@ -61,12 +61,12 @@ def test_rotate_and_audit_have_the_same_options_of_the_mode(spec):
 
 
 def test_a_source_is_what_the_options_name():
-    found = source_of(options(sha256=NEW.sha256.lower()), NEW.thumbprint, NEW.certificate)
-    assert found == Source(NEW.thumbprint, NEW.certificate, NEW.sha256)
+    found = source_of(options(sha256=NEW.sha256.lower()), NEW.candidate)
+    assert found == Source(NEW.thumbprint, NEW.certificate, NEW.sha256, NEW.candidate)
 
 
 def test_a_source_may_be_nothing():
-    assert source_of(options(), None, None) == Source()
+    assert source_of(options(), None) == Source()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_source_may_be_nothing():
 )
 def test_options_that_cannot_be_meant_are_refused(given, sentence):
     with pytest.raises(SstpError, match=sentence):
-        source_of(options(**given), None, None)
+        source_of(options(**given), None)
 
 
 # --- what is looked at ---
@@ -193,7 +193,7 @@ def test_a_certificate_that_nobody_has_is_refused():
 @pytest.mark.parametrize(("state", "mode"), [(healthy(), "automatic"), (administered(healthy()), "administrator")])
 def test_a_server_that_ends_tls_itself_needs_a_certificate(state, mode):
     assert refusal(state, Source(sha256=NEW.sha256), shown(NEW)) == (
-        f"In {mode} mode the server serves TLS itself: give the certificate as pfx, certificate or thumbprint "
+        f"In {mode} mode the server serves TLS itself: give the certificate as pfx, certificate, thumbprint or dns_names "
         "(balancer and sha256 are for servers behind a device that ends TLS; mode: offload makes it one)."
     )
 

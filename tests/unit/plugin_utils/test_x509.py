@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates: reading them, whether they fit SSTP, and what their keys have signed."""
+"""Certificates: reading them, and what their keys have signed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import certificate_factory
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import (
-    fitness,
-    load_certificate,
     read_certificate,
     read_stored,
     signature_is_valid,
 )
 from certificate_factory import (
     ANY_PURPOSE,
-    CLIENT_AUTHENTICATION,
     EXPIRES,
     ISSUED,
-    NOW,
     SERVER_AUTHENTICATION,
     ec_key,
     issue,
@@ -46,7 +42,7 @@ def test_everything_is_read():
     certificate = issued.certificate
     assert certificate.thumbprint == hashlib.sha1(issued.der).hexdigest().upper()
     assert certificate.sha256 == hashlib.sha256(issued.der).hexdigest().upper()
-    assert (certificate.subject, certificate.issuer) == ("CN=vpn.example.com", "CN=vpn.example.com")
+    assert (certificate.subject, certificate.issuer) == ("CN=vpn.example.com", "CN=Test CA")
     assert int(certificate.serial, 16) == issued.x509.serial_number
     assert (certificate.not_before, certificate.not_after) == (ISSUED, EXPIRES)
     assert certificate.eku == (SERVER_AUTHENTICATION, ANY_PURPOSE)
@@ -54,41 +50,9 @@ def test_everything_is_read():
 
 
 def test_extensions_may_be_absent():
-    certificate = issue(eku=None).certificate
+    certificate = issue(eku=None, names=()).certificate
     assert certificate.eku is None
     assert certificate.names == ()
-
-
-def test_pem_and_der_are_the_same():
-    issued = certificate_factory.new()
-    assert load_certificate(issued.pem) == load_certificate(issued.der) == issued.certificate
-
-
-def test_pem_after_text_is_found():
-    issued = certificate_factory.new()
-    assert load_certificate(b"subject=CN = new.example.com\n" + issued.pem) == issued.certificate
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"", b"\0", b"not a certificate", certificate_factory.new().der[:-1], certificate_factory.new().der + b"\0"],
-    # Workers of pytest-xdist must find the same names.
-    ids=["empty", "zero", "text", "cut", "longer"],
-)
-def test_der_that_is_none_is_refused(data):
-    with pytest.raises(SstpError, match=r"not a readable X.509 certificate"):
-        load_certificate(data)
-
-
-def test_pem_that_is_none_is_refused():
-    with pytest.raises(SstpError, match="not readable PEM"):
-        load_certificate(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-
-
-@given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(data):
-    with pytest.raises(SstpError):
-        load_certificate(data)
 
 
 def damaged(der: bytes, position: int, byte: int) -> bytes:
@@ -104,7 +68,7 @@ VERSION = certificate_factory.new().der.index(bytes.fromhex("a003020102")) + 4
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_a_damaged_certificate_is_read_or_refused(position, byte):
     try:
-        load_certificate(damaged(certificate_factory.new().der, position, byte))
+        read_certificate(damaged(certificate_factory.new().der, position, byte))
     except SstpError:
         return
 
@@ -113,8 +77,8 @@ def test_a_damaged_certificate_is_read_or_refused(position, byte):
     "der",
     [
         pytest.param(damaged(certificate_factory.new().der, VERSION, 1), id="version 2"),
-        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN"),
-        pytest.param(issue(extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN"),
+        pytest.param(issue(names=(), extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a3023000")),)).der, id="X.400 address in the SAN"),
+        pytest.param(issue(names=(), extensions=(x509.UnrecognizedExtension(SAN, bytes.fromhex("3004a5023000")),)).der, id="EDI party in the SAN"),
     ],
 )
 def test_an_odd_certificate_in_a_store_is_known_by_its_hashes(der):
@@ -131,67 +95,6 @@ def test_garbage_in_a_store_is_known_by_its_hashes():
 
 def test_a_good_certificate_in_a_store_is_read():
     assert read_stored(certificate_factory.new().der) == read_certificate(certificate_factory.new().der)
-
-
-# --- fitness ---
-
-
-def problems(certificate, now=NOW, expiry_days=0):
-    return [(problem.id, problem.severity) for problem in fitness(certificate, now, expiry_days)]
-
-
-@pytest.mark.parametrize(
-    ("eku", "expected"),
-    [
-        pytest.param((SERVER_AUTHENTICATION,), [], id="server authentication"),
-        pytest.param((CLIENT_AUTHENTICATION, SERVER_AUTHENTICATION), [], id="client and server authentication"),
-        pytest.param((ANY_PURPOSE,), [], id="any purpose"),
-        pytest.param((CLIENT_AUTHENTICATION,), [("eku_unfit", "error")], id="client authentication only"),
-        pytest.param((CLIENT_AUTHENTICATION, "1.3.6.1.5.5.7.3.4"), [("eku_unfit", "error")], id="client and mail"),
-        pytest.param(None, [("eku_absent", "warning")], id="no extension"),
-    ],
-)
-def test_fitness_of_the_extended_key_usage(eku, expected):
-    assert problems(issue(eku=eku).certificate) == expected
-
-
-def test_an_unfit_key_usage_is_shown():
-    (problem,) = fitness(issue(eku=(CLIENT_AUTHENTICATION,)).certificate, NOW)
-    assert problem.actual == CLIENT_AUTHENTICATION
-    assert "neither Server Authentication nor Any Purpose" in problem.sentence
-
-
-@pytest.mark.parametrize(
-    ("now", "expiry_days", "expected"),
-    [
-        pytest.param(ISSUED - SECOND, 0, [("certificate_not_yet_valid", "error")], id="a second before it begins"),
-        pytest.param(ISSUED, 0, [], id="the second in which it begins"),
-        pytest.param(EXPIRES - SECOND, 0, [], id="a second before it ends"),
-        pytest.param(EXPIRES, 0, [("certificate_expired", "error")], id="the second in which it ends"),
-        pytest.param(EXPIRES + DAY, 30, [("certificate_expired", "error")], id="expired is not expiring too"),
-        pytest.param(EXPIRES - 30 * DAY - SECOND, 30, [], id="a second before the warning"),
-        pytest.param(EXPIRES - 30 * DAY, 30, [("certificate_expiring", "warning")], id="the second of the warning"),
-        pytest.param(EXPIRES - SECOND, 30, [("certificate_expiring", "warning")], id="the last second"),
-    ],
-)
-def test_fitness_of_the_validity(now, expiry_days, expected):
-    assert problems(certificate_factory.new().certificate, now, expiry_days) == expected
-
-
-def test_all_that_is_wrong_is_named():
-    certificate = issue(eku=(CLIENT_AUTHENTICATION,), not_after=NOW).certificate
-    assert [problem for problem, _severity in problems(certificate)] == ["eku_unfit", "certificate_expired"]
-
-
-def test_expiring_says_in_how_many_days():
-    (problem,) = fitness(certificate_factory.new().certificate, EXPIRES - 7 * DAY, 30)
-    assert problem.sentence == "expires in 7 days; renew it"
-    assert problem.actual == "2026-12-31T00:00:00Z"
-
-
-@pytest.mark.parametrize("days", [10**7, 10**10])
-def test_a_very_large_number_of_days_warns(days):
-    assert problems(certificate_factory.new().certificate, NOW, days) == [("certificate_expiring", "warning")]
 
 
 # --- what keys have signed ---
