@@ -84,8 +84,7 @@ extends_documentation_fragment:
   - rras.sstp._attributes.actiongroup_sstp
   - rras.sstp._mode
   - rras.sstp._options.port
-  - rras.sstp._source.pfx
-  - rras.sstp._source.certificate
+  - rras.sstp._source
 seealso:
   - module: rras.sstp.server_info
     description: The facts without the judgement.
@@ -151,8 +150,11 @@ findings:
         - "About the HTTP.SYS records: V(binding_missing), V(binding_mismatch), V(binding_foreign_app_id), V(binding_hidden),
           V(binding_not_wanted)."
         - "About the IP listen list of HTTP.SYS: V(listen_list_leaves_out)."
-        - "About the bound certificates, those of a balancer too: V(eku_absent), V(eku_unfit), V(certificate_expired), V(certificate_expiring),
-          V(certificate_not_yet_valid). About the bound ones alone: V(certificate_missing), V(key_unusable)."
+        - "About the bound certificates, those of a balancer too, as C(docs/certificates.md) explains: V(key_unsupported), V(key_weak), V(key_large),
+          V(signature_weak), V(signature_pss), V(eku_absent), V(eku_unfit), V(key_usage_unfit), V(certificate_is_ca), V(critical_extension_unknown),
+          V(name_absent), V(name_missing), V(certificate_expired), V(certificate_expiring), V(certificate_not_yet_valid), V(self_signed),
+          V(revocation_absent), V(revocation_unreachable), V(certificate_unreadable). About the bound ones alone: V(certificate_missing),
+          V(key_unusable)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."
         - "About administrator mode: V(configured_certificate_missing), V(configured_certificate_not_bound)."
@@ -168,7 +170,7 @@ findings:
       type: str
       sample: registry_sha256_different
     severity:
-      description: V(error) or V(warning).
+      description: V(error), V(warning) or V(info). The rules about certificates can be given another one with O(severities).
       returned: always
       type: str
       sample: error
@@ -211,7 +213,7 @@ repairable:
   type: bool
   sample: true
 candidate:
-  description: What O(pfx), O(certificate), O(thumbprint), O(sha256), O(mode) or O(balancer) asks for. V(null) where none of them is given.
+  description: What O(pfx), O(certificate), O(thumbprint), O(dns_names), O(sha256), O(mode) or O(balancer) asks for. V(null) where none of them is given.
     O(mode=as_found) asks for nothing, nor does O(balancer) where the server is not in offload mode and is not to be.
   returned: success
   type: dict
@@ -237,6 +239,67 @@ candidate:
       returned: always
       type: bool
       sample: true
+    problems:
+      description: What speaks against the certificate, by the rules in C(docs/certificates.md), errors first. Empty where nothing does, and where there
+        is no certificate to judge.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The rule.
+          returned: always
+          type: str
+          sample: eku_absent
+        severity:
+          description: V(error), V(warning) or V(info).
+          returned: always
+          type: str
+          sample: warning
+        actual:
+          description: What was found.
+          returned: always
+          type: str
+          sample: no extended key usage
+        message:
+          description: What is wrong and what to do, as one sentence.
+          returned: always
+          type: str
+          sample: The certificate has no extended key usage; whether SSTP takes it is not documented, so have it issued with Server Authentication.
+    passed_over:
+      description: Where O(dns_names) has chosen the certificate, the others in MY of LocalMachine, the newest first. When a task fails because there is none
+        to choose, all of them.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        thumbprint:
+          description: SHA-1 of the certificate's DER.
+          returned: always
+          type: str
+          sample: 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70
+        subject:
+          description: The subject as RFC 4514 writes it.
+          returned: always
+          type: str
+          sample: CN=vpn.example.com
+        not_after:
+          description: The end of validity, in ISO 8601, UTC.
+          returned: always
+          type: str
+          sample: '2026-07-28T23:59:59Z'
+        reasons:
+          description: Why it was not chosen, each as a phrase that goes on after "it".
+          returned: always
+          type: list
+          elements: str
+          sample: [has expired on 2026-07-28; renew it]
+        rules:
+          description: The ids of the rules behind these reasons. V(key_absent) and V(key_unusable) are about its private key. Empty for one that is only older.
+          returned: always
+          type: list
+          elements: str
+          sample: [certificate_expired]
     certificate:
       description: The public facts of the certificate, V(null) where neither the controller nor the target has it, nor O(balancer) shows it.
       returned: always

@@ -60,8 +60,7 @@ extends_documentation_fragment:
   - rras.sstp._options.take_over
   - rras.sstp._options.limits
   - rras.sstp._options.restart
-  - rras.sstp._source.pfx
-  - rras.sstp._source.certificate
+  - rras.sstp._source
 seealso:
   - module: rras.sstp.certificate
     description: Puts the certificate and its key on the target.
@@ -157,6 +156,66 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+problems:
+  description: What speaks against the certificate, by the rules in C(docs/certificates.md), errors first. Empty where nothing does, and where there
+    is no certificate to judge.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The rule.
+      returned: always
+      type: str
+      sample: eku_absent
+    severity:
+      description: V(error), V(warning) or V(info).
+      returned: always
+      type: str
+      sample: warning
+    actual:
+      description: What was found.
+      returned: always
+      type: str
+      sample: no extended key usage
+    message:
+      description: What is wrong and what to do, as one sentence.
+      returned: always
+      type: str
+      sample: The certificate has no extended key usage; whether SSTP takes it is not documented, so have it issued with Server Authentication.
+passed_over:
+  description: The certificates in MY of LocalMachine, the newest first, with what stands against each.
+  returned: failure, when O(dns_names) finds none
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the certificate's DER.
+      returned: always
+      type: str
+      sample: 0C7B41E9A25D8F36B1E07A94C3D5826F9E1B3D70
+    subject:
+      description: The subject as RFC 4514 writes it.
+      returned: always
+      type: str
+      sample: CN=vpn.example.com
+    not_after:
+      description: The end of validity, in ISO 8601, UTC.
+      returned: always
+      type: str
+      sample: '2026-07-28T23:59:59Z'
+    reasons:
+      description: Why it was not chosen, each as a phrase that goes on after "it".
+      returned: always
+      type: list
+      elements: str
+      sample: [has expired on 2026-07-28; renew it]
+    rules:
+      description: The ids of the rules behind these reasons. V(key_absent) and V(key_unusable) are about its private key. Empty for one that is only older.
+      returned: always
+      type: list
+      elements: str
+      sample: [certificate_expired]
 mode:
   description: The mode of the server after the task, V(automatic), V(administrator) or V(offload).
   returned: success
