@@ -110,7 +110,7 @@ def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, r
         "sha256": wanted.hash if wanted else source.sha256,
         "mode": target,
         # In offload mode the server has no use for the certificate itself.
-        "staged": target == OFFLOAD or (stored is not None and stored.key is not None and stored.key.usable is True),
+        "staged": target == OFFLOAD or (stored is not None and stored.key is not None and stored.key.usable is True and stored.key.problem is None),
         "certificate": certificate_result(wanted.certificate) if wanted and wanted.certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
         "advice": advice(state, wanted, plan) if wanted else [],

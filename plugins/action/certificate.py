@@ -74,7 +74,7 @@ class ActionModule(SstpAction):
         if candidate is None or candidate.key is None:
             require_usable(stored, thumbprint)
             return _result(state, state, thumbprint, changed=False)
-        if stored and stored.key and stored.key.usable:
+        if stored and stored.key and stored.key.usable and stored.key.problem is None:
             return _result(state, state, thumbprint, changed=False)
         require_rights(state)
         if self.check_mode:
@@ -119,7 +119,7 @@ def _with_import(state: HostState, candidate: Candidate, friendly_name: str | No
 def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: Scope, *, keep: bool) -> None:
     """A key that does not sign after the import is taken out again: it would end in error 1312."""
     try:
-        require_usable(state.certificate(thumbprint), thumbprint)
+        require_usable(state.certificate(thumbprint), thumbprint, imported=True)
     except SstpError as reason:
         if keep:
             reason.facts["changed"] = True
@@ -144,14 +144,14 @@ def _result(before: HostState, after: HostState, thumbprint: str, *, changed: bo
         "thumbprint": thumbprint,
         "certificate": stored_result(stored, after) if stored else None,
         "certificates": [stored_result(stored, after)] if stored else [],
-        "diff": diff(_side(before, thumbprint), _side(after, thumbprint), HEADER),
+        "diff": diff(_side(before, thumbprint), _side(after, thumbprint, imported=changed), HEADER),
     }
 
 
-def _side(state: HostState, thumbprint: str) -> dict[str, str]:
+def _side(state: HostState, thumbprint: str, *, imported: bool = False) -> dict[str, str]:
     """One side of the diff; whether an untested key is usable shows only after the import, so it counts as usable here."""
     stored = state.certificate(thumbprint)
     if stored is None:
         return {thumbprint: "absent"}
-    usable = stored.key is not None and stored.key.usable is not False
+    usable = stored.key is not None and (stored.key.defect if imported else stored.key.problem) is None
     return {thumbprint: "present" if usable else "present, private key not usable"}

@@ -22,6 +22,8 @@ from .windows import Backend, Scope
 
 Result = dict[str, Any]
 
+_LONGEST_PATH = 1024
+
 # Of all modules that change something.
 CHANGE_SPEC: Result = {"reconnect_timeout": {"type": "int", "default": 300}}
 
@@ -176,11 +178,16 @@ def plain(value: Any) -> Any:
 
 
 def _decode_content(source: str) -> bytes | None:
-    """DER in base64 is told from a path by its first byte, that of a SEQUENCE; PEM by its first line."""
-    if source.lstrip().startswith("-----BEGIN"):
+    """DER in base64 is told from a path by its first byte, that of a SEQUENCE; PEM by the beginning of a block in it.
+
+    What is too long for a path, or has several lines, is content too, whatever is wrong with it: a path that is not found is repeated in a message.
+    """
+    if "-----BEGIN" in source:
         return source.encode("utf-8", "surrogatepass")
     try:
         data = base64.b64decode("".join(source.split()), validate=True)
     except (binascii.Error, ValueError):
-        return None
-    return data if len(data) > 64 and data[0] == 0x30 else None
+        data = b""
+    if len(data) > 64 and data[0] == 0x30:
+        return data
+    return source.encode("utf-8", "surrogatepass") if "\n" in source.strip() or len(source) > _LONGEST_PATH else None

@@ -120,15 +120,19 @@ def require_fitness(certificate: Certificate, around: Circumstances) -> None:
             raise SstpError(f"The certificate {certificate.thumbprint} ({certificate.subject}) {problem.sentence}.", rule=problem.id)
 
 
-def require_usable(stored: StoredCertificate | None, thumbprint: str) -> None:
-    """HTTP.SYS answers 1312 to a certificate that is not in the store or whose private key does not open."""
+def require_usable(stored: StoredCertificate | None, thumbprint: str, *, imported: bool = False) -> None:
+    """HTTP.SYS answers 1312 to a certificate that is not in the store or whose private key does not open.
+
+    imported: just now and into the machine's key set, so that it need not be asked whose the key is.
+    """
     if stored is None:
         raise SstpError(f"The certificate {thumbprint} is not in LocalMachine\\MY on this host; import it first, with rras.sstp.certificate.")
     if stored.key is None:
         raise SstpError(f"The certificate {thumbprint} is in LocalMachine\\MY without a private key; import it again together with its key.", rule="key_absent")
-    if stored.key.usable is False:
+    problem = stored.key.defect if imported else stored.key.problem
+    if problem is not None:
         again = "import the certificate again, with its private key"
-        raise SstpError(f"The private key of certificate {thumbprint} is not usable: {stored.key.problem}; {again}.", rule="key_unusable")
+        raise SstpError(f"The private key of certificate {thumbprint} is not usable: {problem}; {again}.", rule="key_unusable")
 
 
 def require_ownership(state: HostState, endpoints: Iterable[Endpoint], take_over: bool, own: str = SSTP_APP_ID) -> None:

@@ -126,7 +126,7 @@ def _bound_certificates(state: HostState, policy: Policy) -> Iterator[Finding]:
 
 def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
     key = stored.key
-    if key is not None and key.usable is not False:
+    if key is not None and key.problem is None:
         return
     actual = "no private key" if key is None else f"a key that is not usable: {key.problem}"
     remedy = "import the certificate again with its private key, or rotate to another"

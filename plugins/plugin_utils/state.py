@@ -107,24 +107,28 @@ class PrivateKey:
     proven: bool | None
 
     @property
-    def problem(self) -> str | None:
-        """Why HTTP.SYS cannot use it, as a phrase; None where nothing is known that stands against it.
+    def defect(self) -> str | None:
+        """What was found wrong with it by trying, as a phrase. Schannel takes no key of a CSP that is for signatures alone:
 
-        HTTP.SYS opens it as SYSTEM, which finds the machine's keys only; Schannel takes no key of a CSP that is for signatures alone:
         https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-crypt_key_prov_info
         """
         if self.acquire_code:
             return f"it does not open (0x{self.acquire_code & 0xFFFFFFFF:08X})"
-        if not self.flags & MACHINE_KEYSET:
-            return "it is a key of a user, and not of the machine"
         if self.provider_type and self.key_spec == AT_SIGNATURE:
             return "it is kept for signatures alone (KeySpec 2), and not for key exchange"
         return "what it signs does not fit the certificate" if self.proven is False else None
 
     @property
+    def problem(self) -> str | None:
+        """Why HTTP.SYS cannot use it, as a phrase. It opens keys as SYSTEM, which has none of the keys of users, whoever else can open them."""
+        if self.defect is None and not self.flags & MACHINE_KEYSET:
+            return "it is a key of a user, and not of the machine"
+        return self.defect
+
+    @property
     def usable(self) -> bool | None:
-        """None where nobody has tried."""
-        if self.problem is not None:
+        """Did it open, and sign? None where nobody has tried."""
+        if self.defect is not None:
             return False
         return None if self.acquire_code is None else True
 

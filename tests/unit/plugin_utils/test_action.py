@@ -100,6 +100,19 @@ def test_a_path_is_no_content(source):
     assert _decode_content(source) is None
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("Bag Attributes\n    friendlyName: vpn\n" + NEW.pem.decode(), id="text before PEM"),
+        pytest.param("first line\nsecond line", id="several lines"),
+        pytest.param(DER[:-1] + "\n" + DER, id="damaged base64 in lines"),
+        pytest.param("x" * 1025, id="longer than a path"),
+    ],
+)
+def test_what_can_be_no_path_is_content_and_not_repeated(source):
+    assert _decode_content(source) == source.encode()
+
+
 @pytest.mark.parametrize(("size", "is_content"), [(63, False), (64, False), (65, True)])
 def test_content_is_longer_than_64_bytes(size, is_content):
     data = b"\x30" + bytes(size - 1)
