@@ -18,14 +18,18 @@ description:
   - A certificate is removed together with its private key, and only when nothing refers to it. HTTP.SYS records of all families and ports, the
     SHA-256 hash of SstpSvc, and other certificates with the same key container are looked at. What RDP, IKEv2 or other programs have set is
     not read yet.
-  - PFX files are the only source of an import for now. Other certificates in the PFX, such as intermediate ones, are not imported.
+  - The certificate may come as PFX, PEM, DER or PKCS7. One with a problem of the severity error is refused before anything is sent, see
+    C(docs/certificates.md) and O(severities).
+  - The chain is judged, and not imported yet. Put intermediate certificates into the store CA of LocalMachine by other means.
 options:
   state:
     description:
-      - V(present) imports the certificate of O(pfx). With O(thumbprint) alone it makes sure that the certificate is there with a private key
+      - V(present) imports the certificate of O(pfx), or that of O(certificate) with its O(private_key). With O(thumbprint) or O(dns_names) alone, or
+        without a private key, it makes sure that the certificate is there with a private key
         that works, and fails otherwise.
       - V(absent) removes the certificate O(thumbprint) and its private key, and what M(rras.sstp.rotate) has noted about it as a predecessor.
-      - V(query) returns the certificate that O(pfx) or O(thumbprint) names, or all when there is neither, and changes nothing.
+      - V(query) returns the certificate that O(pfx), O(certificate), O(thumbprint) or O(dns_names) names, or all when there is none
+        of them, and changes nothing.
     type: str
     choices: [present, absent, query]
     default: present
@@ -33,7 +37,8 @@ options:
     description:
       - The thumbprint of the certificate, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and invisible marks in it are
         dropped, and case does not matter.
-      - O(state=present) requires this or O(pfx). Given together they must name the same certificate.
+      - O(state=present) requires this, O(pfx), O(certificate), O(private_key) or O(dns_names). Of several certificates in O(pfx) or O(certificate) it
+        says which one is meant.
       - O(state=absent) requires this.
     type: str
   exportable:
@@ -75,6 +80,18 @@ EXAMPLES = r"""
     friendly_name: VPN 2026
   register: imported
 
+- name: Import what an ACME client has got on the controller
+  rras.sstp.certificate:
+    certificate: /etc/letsencrypt/live/vpn.example.com/fullchain.pem
+    private_key: /etc/letsencrypt/live/vpn.example.com/privkey.pem
+    dns_names: [vpn.example.com]
+
+- name: Find the newest fit certificate that AD CS has enrolled for a name
+  rras.sstp.certificate:
+    state: query
+    dns_names: [vpn.example.com]
+  register: enrolled
+
 - name: See whether the certificate would have to be imported
   rras.sstp.certificate:
     pfx: vpn.example.com.pfx
@@ -105,7 +122,7 @@ thumbprint:
 certificate:
   description:
     - The certificate that the task is about, as it is after the task. V(null) where it is not there, and where a query is about all.
-    - In check mode, where O(pfx) would be imported, as it would be. What is known only after the import is V(null) then, and
+    - In check mode, where one would be imported, as it would be. What is known only after the import is V(null) then, and
       RV(certificate.private_key.state) is V(untested).
   returned: success
   type: dict

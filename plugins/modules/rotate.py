@@ -23,9 +23,9 @@ description:
   - A record keeps all its fields but the certificate, unknown flag bits too. A missing record is created with SSTP's application id, unless
     the network adapters that are up have only the other protocol (IPv4 or IPv6) bound. A record that is right already may belong to any
     application.
-  - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), be valid, and be meant
-    for servers. In offload mode it need not be there.
-  - O(pfx) and O(certificate) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
+  - The certificate must be in MY of LocalMachine already, with a private key that works (see M(rras.sstp.certificate)), and have no problem of the
+    severity error, see C(docs/certificates.md) and O(severities). In offload mode it need not be there.
+  - O(pfx), O(certificate) and O(private_key) only name the certificate, nothing of them is sent to the target. In check mode they also stand for one that is
     not on the target yet, so that a play that imports the certificate first can be predicted.
   - All VPN sessions of the server end when it is restarted. O(max_sessions) and O(window) put a rotation off that would end too many, or come at a
     wrong time. One that restarts nothing is never put off. What an interrupted change has left is taken back all the same.
@@ -38,8 +38,8 @@ options:
     description:
       - The thumbprint of the certificate, SHA-1 of its DER in 40 hexadecimal digits. Spaces, colons, dashes and invisible marks in it are
         dropped, and case does not matter.
-      - One of this, O(certificate), O(pfx), O(balancer) and O(sha256) is required, the last two for servers in offload mode. Those of the first
-        three that are given must name the same certificate.
+      - One of this, O(certificate), O(private_key), O(pfx), O(dns_names), O(balancer) and O(sha256) is required, the last two for servers in offload
+        mode. Those that are given, but for O(dns_names), must name the same certificate.
     type: str
   service_state:
     description:
@@ -102,6 +102,10 @@ EXAMPLES = r"""
   rras.sstp.rotate:
     certificate: vpn.example.com.pem
   check_mode: true
+
+- name: Switch to the newest fit certificate of the store that covers a name
+  rras.sstp.rotate:
+    dns_names: [vpn.example.com]
 
 - name: Choose the certificate as an administrator does, with Set-RemoteAccess
   rras.sstp.rotate:

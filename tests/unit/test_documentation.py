@@ -25,8 +25,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRecord
 from ansible_collections.rras.sstp.plugins.plugin_utils.encodings import Origin, read_pfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import RULES, UNREADABLE
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import sharing
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
@@ -170,7 +170,7 @@ def test_secrets_are_nowhere_in_clear_text(name: str, documents: dict[str, Json]
     for arguments in own_examples(name, documents):
         for option in secret & set(arguments):
             value = arguments[option]
-            is_file = option == "pfx" and value.endswith(".pfx")
+            is_file = value.endswith({"pfx": ".pfx", "private_key": ".pem"}.get(option, "no file"))
             assert is_file or re.fullmatch(r"\{\{ \w+ \}\}", value), f"{option}: {value}"
 
 
