@@ -415,8 +415,6 @@ def _store(store: str, words: Any, certificates: Collection[str]) -> dict[str, s
         _word(name, sorted(known), f"a certificate of stores.{store}")
         if authority or not str(word).startswith(SHARES):
             _word(word, ("good", "absent") if authority else (*STORE_WORDS, f"{SHARES}..."), where)
-            if word == f"{SHARES}...":
-                raise ScenarioError(f"{where} must name the certificate whose key it shares")
         else:
             _word(str(word).removeprefix(SHARES), list(certificates), f"{where} shares the key of a certificate, which")
     return dict(words)

@@ -166,7 +166,8 @@ class Observer:
         for _ in range(CHAIN_LIMIT):
             above = [entry for items in authorities.values() for entry in items if entry.certificate.subject in names - {None} and id(entry) not in found]
             found |= {id(entry) for entry in above}
-            names = {entry.certificate.issuer for entry in above if entry.certificate.issuer != entry.certificate.subject}
+            # One that is its own issuer is found already.
+            names = {entry.certificate.issuer for entry in above}
         return found
 
     def _entries(self, name: str) -> list[Entry]:
