@@ -8,8 +8,11 @@ The agent uses the Windows API by mingw's headers, so what it tells is independe
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import socket
+import struct
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -22,6 +25,10 @@ LAB = r"SOFTWARE\lab"
 # What the lab has set of the network of a host, of what RRAS itself says, and of its clients.
 NETWORK = LAB + r"\Network"
 REMOTE_ACCESS = LAB + r"\RemoteAccess"
+# Where ROOT is kept: the agent itself opens it never, as that makes Wine read every CA file of the Linux machine.
+ROOT = r"SOFTWARE\Microsoft\SystemCertificates\Root\Certificates"
+# CERT_CERT_PROP_ID, under which a value of a store has the certificate itself, and the number behind each id.
+CERTIFICATE_PROPERTY, ENCODING = 32, 1
 # Count: how many VPN clients are connected.
 SESSIONS = LAB + r"\Sessions"
 RPC_UNAVAILABLE = 1722
@@ -54,6 +61,10 @@ class Record:
     flags: int = 0
 
 
+def _thumbprint(der: bytes) -> str:
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest()
+
+
 def _encoded(argument: object) -> str:
     if argument is None:
         return "-"
@@ -80,6 +91,8 @@ class Agent:
         self._lock = threading.Lock()
         self._socket.sendall(token.encode() + b"\n")
         self._answers.readline()
+        # DER by thumbprint of those that the state tells of ROOT: Wine has all those of the Linux machine in it.
+        self._watched: dict[str, bytes] = {}
 
     def close(self) -> None:
         """Drop the connection; the agent goes on."""
@@ -124,19 +137,42 @@ class Agent:
 
     def certificates(self) -> dict[str, Any]:
         """{"certificates": {store: [...]}, "containers": [...]} as in the dump."""
-        return self.ask("certificates")
+        return self._with_root(self.ask("certificates"))
 
-    def import_pfx(self, pfx: bytes, password: str, store: str = "MY") -> None:
+    def import_pfx(self, pfx: bytes, password: str, store: str = "MY", *, exportable: bool = False) -> None:
         """Import the certificate that has a key, as a machine key with a container of its own."""
-        self.ask("cert_import", store, pfx, password)
+        self.ask("cert_import", store, pfx, password, int(exportable))
 
     def add_certificate(self, der: bytes, store: str = "MY") -> None:
         """Add a certificate without its key."""
-        self.ask("cert_add", store, der)
+        if store.upper() != "ROOT":
+            self.ask("cert_add", store, der)
+            return
+        self.watch_root(der)
+        entry = struct.pack("<III", CERTIFICATE_PROPERTY, ENCODING, len(der)) + der
+        self.set_value(f"{ROOT}\\{_thumbprint(der).upper()}", "Blob", entry)
 
     def delete_certificate(self, thumbprint: str, store: str = "MY") -> None:
         """Delete a certificate; its key container stays, as on Windows."""
-        self.ask("cert_delete", store, bytes.fromhex(thumbprint))
+        if store.upper() == "ROOT":
+            self.delete_key_tree(f"{ROOT}\\{thumbprint.upper()}")
+        else:
+            self.ask("cert_delete", store, bytes.fromhex(thumbprint))
+
+    def watch_root(self, der: bytes) -> None:
+        """Let the state tell this certificate when it is in ROOT, whoever put it there."""
+        self._watched[_thumbprint(der)] = der
+
+    def _with_root(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state with what is watched of ROOT."""
+        there = [
+            {
+                "thumbprint": thumbprint, "sha256": hashlib.sha256(der).hexdigest(), "der": base64.b64encode(der).decode(),
+                "friendly_name": None, "key": None,
+            }
+            for thumbprint, der in sorted(self._watched.items()) if self.value(f"{ROOT}\\{thumbprint.upper()}", "Blob") is not None
+        ]  # fmt: skip
+        return {**state, "certificates": {**state["certificates"], **({"ROOT": there} if there else {})}}
 
     def name_certificate(self, thumbprint: str, friendly_name: str | None, store: str = "MY") -> None:
         """Set or remove the friendly name."""
@@ -149,6 +185,10 @@ class Agent:
     def set_key_flags(self, thumbprint: str, flags: int, store: str = "MY") -> None:
         """Change the flags that the certificate tells of its key; 0 makes it a user's key."""
         self.ask("key_flags", store, bytes.fromhex(thumbprint), flags)
+
+    def share_key(self, thumbprint: str, store: str, of: str, of_store: str = "MY") -> None:
+        """Let the certificate say that its key is where that of another one is, its own container staying where it is."""
+        self.ask("key_share", store, bytes.fromhex(thumbprint), of_store, bytes.fromhex(of))
 
     def rehome(self) -> dict[str, int]:
         """Give each key that Wine left in its default container one of its own; {"moved", "lost"}."""
@@ -265,4 +305,4 @@ class Agent:
 
     def dump(self) -> dict[str, Any]:
         """The whole raw state; its shape is told at WineHost.state."""
-        return self.ask("dump")
+        return self._with_root(self.ask("dump"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates for tests. Wine 8 has no CNG, so all keys are RSA."""
+"""Certificates for tests. Wine 8 has no CNG, so all keys are RSA unless a test asks for another one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -23,14 +25,28 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 ANY_PURPOSE = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 POOL = 4
-# Nobody asks there: the lab has no revocation lists.
-CRL = "http://crl.example.com/lab.crl"
+BITS = 2048
+# What the certificates of a well-kept authority have, so that nothing is to be said of them.
+CRL = ("http://crl.example.com/lab.crl",)
+RSA_USAGE = ("digital_signature", "key_encipherment")
+ECDSA_USAGE = ("digital_signature",)
+AUTHORITY_USAGE = ("key_cert_sign", "crl_sign")
+# Words of the extension, as the library names them.
+USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign",
+    "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+SIGNATURES = ("sha256", "sha1", "pss")
+# DER of their object identifiers.
+SHA256_WITH_RSA, SHA1_WITH_RSA = (bytes.fromhex(f"06092a864886f70d0101{last}") for last in ("0b", "05"))
+
+PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 
 # Private keys by thumbprint: the TLS server takes them from here, for none can be read out of Wine's key containers
 # the way Schannel does it.
@@ -38,10 +54,10 @@ keyring: dict[str, Issued] = {}
 
 
 @functools.cache
-def pooled_key(number: int) -> RSAPrivateKey:
+def pooled_key(number: int, bits: int = BITS) -> RSAPrivateKey:
     """One of a few keys per process: making one takes longer than all the rest."""
     while True:
-        key = generate_private_key(65537, 2048)
+        key = generate_private_key(65537, bits)
         if _fills_its_fields(key):
             return key
 
@@ -61,7 +77,7 @@ class Issued:
     """A certificate with its private key and what leads from it to the root (without either)."""
 
     certificate: x509.Certificate
-    key: RSAPrivateKey = field(repr=False)
+    key: PrivateKey = field(repr=False)
     chain: tuple[x509.Certificate, ...] = ()
 
     @property
@@ -118,6 +134,28 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
+def _usage_extension(words: Sequence[str]) -> x509.KeyUsage:
+    return x509.KeyUsage(**{name: name in words for name in USAGES})
+
+
+def _sign(builder: x509.CertificateBuilder, key: PrivateKey, signature: str) -> x509.Certificate:
+    if signature not in SIGNATURES or (signature != "sha256" and not isinstance(key, RSAPrivateKey)):
+        raise ValueError(f"no signature {signature!r} with this key")
+    if signature == "pss":
+        return builder.sign(key, hashes.SHA256(), rsa_padding=padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH))
+    signed = builder.sign(key, hashes.SHA256())
+    return _with_sha1(signed, key) if signature == "sha1" and isinstance(key, RSAPrivateKey) else signed
+
+
+def _with_sha1(certificate: x509.Certificate, key: RSAPrivateKey) -> x509.Certificate:
+    """The same, signed with SHA-1: the library does not make such certificates any more. All lengths stay as they are."""
+    body = certificate.tbs_certificate_bytes.replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
+    signature = key.sign(body, padding.PKCS1v15(), hashes.SHA1())
+    der = certificate.public_bytes(Encoding.DER)
+    der = der.replace(certificate.tbs_certificate_bytes, body).replace(SHA256_WITH_RSA, SHA1_WITH_RSA).replace(certificate.signature, signature)
+    return x509.load_der_x509_certificate(der)
+
+
 class Authority:
     """A root with one intermediate, which signs."""
 
@@ -138,6 +176,7 @@ class Authority:
             .not_valid_before(_now() - datetime.timedelta(days=3650))
             .not_valid_after(_now() + datetime.timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None if parent is None else 0), critical=True)
+            .add_extension(_usage_extension(AUTHORITY_USAGE), critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -153,30 +192,47 @@ class Authority:
         eku: Sequence[ObjectIdentifier] | None = (SERVER_AUTH,),
         not_before: datetime.datetime | None = None,
         not_after: datetime.datetime | None = None,
-        key: RSAPrivateKey | None = None,
-        crl: Sequence[str] = (CRL,),
+        key: PrivateKey | None = None,
+        bits: int = BITS,
+        crl: Sequence[str] = CRL,
+        ocsp: Sequence[str] = (),
+        usage: Sequence[str] | None = None,
+        ca: bool = False,
+        signature: str = "sha256",
+        by_itself: bool = False,
     ) -> Issued:
-        """A certificate for these names (DNS or IP); eku=None: without that extension. crl: where its revocation list is said to be.
+        """A certificate for these names (DNS or IP); eku=None: without that extension.
 
-        Two certificates that follow one another have different keys; give key for a renewal with the same key.
+        Two certificates that follow one another have different keys; give key for a renewal with the same key, or an elliptic one; bits: of a new one.
+        crl, ocsp: addresses, none of them for none. usage: words of USAGES, none for no such extension; None: what suits the key.
+        signature: one of SIGNATURES. by_itself: self-signed, and with no chain.
         """
         self._issued += 1
-        own = key or pooled_key(1 + self._issued % (POOL - 1))
+        own = key or pooled_key(1 + self._issued % (POOL - 1), bits)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         builder = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
-            .issuer_name(self.intermediate.subject)
+            .subject_name(subject)
+            .issuer_name(subject if by_itself else self.intermediate.subject)
             .public_key(own.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(not_before or _now() - datetime.timedelta(days=1))
             .not_valid_after(not_after or _now() + datetime.timedelta(days=90))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         )
+        if usage is None:
+            usage = RSA_USAGE if isinstance(own, RSAPrivateKey) else ECDSA_USAGE
+        if usage:
+            builder = builder.add_extension(_usage_extension(usage), critical=True)
         if eku is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(eku), critical=False)
         if crl:
             points = [x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None) for url in crl]
             builder = builder.add_extension(x509.CRLDistributionPoints(points), critical=False)
-        issued = Issued(builder.sign(self._key, hashes.SHA256()), own, (self.intermediate,))
+        if ocsp:
+            answers = [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(url)) for url in ocsp]
+            builder = builder.add_extension(x509.AuthorityInformationAccess(answers), critical=False)
+        issued = Issued(_sign(builder, own if by_itself else self._key, signature), own, () if by_itself else (self.intermediate,))
         keyring[issued.thumbprint] = issued
         return issued

@@ -17,21 +17,21 @@ import contextlib
 import datetime
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from lab.agent import NETWORK, REMOTE_ACCESS, SESSIONS, SSTPSVC, Agent, Record, WinError
-from lab.pki import ANY_PURPOSE, CLIENT_AUTH, CRL, SERVER_AUTH, Authority, Issued, keyring, pooled_key
+from lab.pki import ANY_PURPOSE, BITS, CLIENT_AUTH, CRL, SERVER_AUTH, Authority, Issued, PrivateKey
 from lab.scenario_file import (
+    AUTHORITY_STORES,
     INTERMEDIATE,
+    ROOT,
     SERVICES,
+    SHARES,
     STOPPED_WORDS,
     CertificateSpec,
     Outcome,
@@ -43,7 +43,10 @@ from lab.scenario_file import (
     load,
     names,
     not_covered,
+    owner_of,
 )
+from lab.settings import name_certificate
+from lab.sim.store import KSP
 
 __all__ = [
     "Outcome",
@@ -69,6 +72,10 @@ DATABASE_LOCKED = 1055
 # Milliseconds until a service that is to die does so: it must have come up by then, with those that need it.
 LIFE = 1500
 EKUS = {"server": SERVER_AUTH, "client": CLIENT_AUTH, "any": ANY_PURPOSE}
+CURVES = {"ecdsa": SECP256R1, "ecdsa384": SECP384R1}
+
+# How a key comes to be as a word says, where that is not as usual.
+KEPT: dict[str, dict[str, Any]] = {"exportable": {"exportable": True}, "cng": {"provider": KSP}}
 
 Hashes = Mapping[str, tuple[str, str]]
 
@@ -79,8 +86,11 @@ class AnyHost(Protocol):
     port: int
     agent: Any
 
-    def keep(self, issued: Issued, store: str = "MY") -> None:
+    def keep(self, issued: Issued, store: str = "MY", *, exportable: bool = False) -> None:
         """As lab.server.Server.keep."""
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """As lab.server.Server.write_file."""
 
 
 # --- certificates -------------------------------------------------------------------------------------------------
@@ -89,46 +99,44 @@ class AnyHost(Protocol):
 def issue(scenario: Scenario, authority: Authority) -> dict[str, Issued]:
     """The certificates of a scenario by name."""
     result: dict[str, Issued] = {}
+    other = Authority("Other Lab") if any(spec.issuer == "other lab" for spec in scenario.certificates.values()) else authority
     for name, spec in scenario.certificates.items():
         key = result[spec.same_key_as].key if spec.same_key_as else None
-        result[name] = _issue(spec, authority, key)
+        result[name] = _issue(spec, other if spec.issuer == "other lab" else authority, key)
     return result
 
 
-def _issue(spec: CertificateSpec, authority: Authority, key: RSAPrivateKey | None) -> Issued:
+def _issue(spec: CertificateSpec, authority: Authority, key: PrivateKey | None) -> Issued:
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     not_after = now + datetime.timedelta(days=spec.days_left, hours=1)
     not_before = min(now + datetime.timedelta(days=spec.starts_in), not_after - datetime.timedelta(days=90))
     if spec.starts_in >= 0:
         not_before, not_after = now + datetime.timedelta(days=spec.starts_in), not_after + datetime.timedelta(days=spec.starts_in)
-    eku = None if "none" in spec.eku else [EKUS[word] for word in spec.eku]
-    crl = (CRL,) if spec.crl is None else spec.crl
-    if spec.key == "rsa" and spec.issuer == "lab":
-        return authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=key, crl=crl)
-    own: RSAPrivateKey | EllipticCurvePrivateKey = key or (pooled_key(1) if spec.key == "rsa" else generate_ec_key(SECP256R1()))
-    template = authority.issue(spec.names, eku=eku, not_before=not_before, not_after=not_after, key=pooled_key(1), crl=crl).certificate
-    builder = x509.CertificateBuilder(
-        issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, spec.names[0])]) if spec.issuer == "itself" else template.issuer,
-        subject_name=template.subject,
-        public_key=own.public_key(),
-        serial_number=x509.random_serial_number(),
-        not_valid_before=not_before,
-        not_valid_after=not_after,
-        extensions=list(template.extensions),
+    if key is None and spec.key in CURVES:
+        key = generate_ec_key(CURVES[spec.key]())
+    return authority.issue(
+        spec.names,
+        eku=None if "none" in spec.eku else [EKUS[word] for word in spec.eku],
+        not_before=not_before,
+        not_after=not_after,
+        key=key,
+        bits=int(spec.key.removeprefix("rsa") or BITS) if key is None else BITS,
+        crl=CRL if spec.crl is None else spec.crl,
+        ocsp=spec.ocsp,
+        usage=spec.usage,
+        ca=spec.ca,
+        signature=spec.signature,
+        by_itself=spec.issuer == "itself",
     )
-    signer = own if spec.issuer == "itself" else authority._key
-    issued = Issued(builder.sign(signer, hashes.SHA256()), cast(Any, own), () if spec.issuer == "itself" else (authority.intermediate,))
-    keyring[issued.thumbprint] = issued
-    return issued
 
 
 def hashes_of(issued: Mapping[str, Issued], authority: Authority) -> dict[str, tuple[str, str]]:
-    """Name -> SHA-1 and SHA-256, the intermediate among them."""
-    intermediate = (
-        authority.intermediate.fingerprint(hashes.SHA1()).hex(),
-        authority.intermediate.fingerprint(hashes.SHA256()).hex(),
-    )
-    return {**{name: (item.thumbprint, item.sha256) for name, item in issued.items()}, INTERMEDIATE: intermediate}
+    """Name -> SHA-1 and SHA-256, the root and the intermediate among them."""
+    own = {INTERMEDIATE: authority.intermediate, ROOT: authority.root}
+    return {
+        **{name: (item.thumbprint, item.sha256) for name, item in issued.items()},
+        **{name: (item.fingerprint(hashes.SHA1()).hex(), item.fingerprint(hashes.SHA256()).hex()) for name, item in own.items()},
+    }
 
 
 def judged_by(scenario: Scenario, thumbprints: Hashes) -> dict[str, Any]:
@@ -153,17 +161,20 @@ def apply(scenario: Scenario, host: AnyHost, authority: Authority, issued: dict[
     if not scenario.host.get("ipv6", True):
         agent.set_value(NETWORK, "IPv6Unbound", 1)
     _import(host, scenario, issued)
-    if state.stores["CA"].get(INTERMEDIATE) == "good":
-        agent.add_certificate(authority.intermediate.public_bytes(Encoding.DER), "CA")
+    _share_keys(agent, state, issued)
+    _place_authorities(agent, state, issued, authority)
     for key, words in state.records.items():
         if words is not None:
             agent.set_record(_record(key, words, host.port, known))
     _start(agent)
     _write_values(agent, state, known)
     _configure_remote_access(agent, scenario.remote_access, issued)
+    for program, name in scenario.settings.items():
+        name_certificate(host, program, issued[name])
     if state.listen is not None:
         agent.set_value(HTTP_PARAMETERS, "ListenOnlyList", state.listen)
     _spoil(agent, state, issued)
+    _leave_keys(host, state.orphans, authority)
     if scenario.events is not None:
         _stop(agent, SERVICES)
         agent.clear_events()
@@ -186,12 +197,52 @@ def _bound(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 
 def _import(host: AnyHost, scenario: Scenario, issued: Mapping[str, Issued]) -> None:
-    wanted = [(store, name) for store, words in scenario.state.stores.items() if store != "CA" for name, word in words.items() if word != "absent"]
-    for store, name in dict.fromkeys([*wanted, *_bound(scenario)]):
-        host.keep(issued[name], store)
+    words = {(store, name): word for store, items in scenario.state.stores.items() if store not in AUTHORITY_STORES for name, word in items.items()}
+    for store, name in dict.fromkeys([*(place for place, word in words.items() if word != "absent"), *_bound(scenario)]):
+        word = words.get((store, name), "good")
+        if word.startswith(SHARES):
+            host.agent.add_certificate(issued[name].der, store)
+        else:
+            host.keep(issued[name], store, **KEPT.get(word, {}))
         friendly = scenario.certificates[name].friendly_name
         if friendly is not None:
             host.agent.name_certificate(issued[name].thumbprint, friendly, store)
+
+
+def _share_keys(agent: Agent, state: State, issued: Mapping[str, Issued]) -> None:
+    for store, words in state.stores.items():
+        for name, word in words.items():
+            owner = owner_of(state, store, word) if word.startswith(SHARES) else None
+            if owner:
+                agent.share_key(issued[name].thumbprint, store, issued[owner[1]].thumbprint, owner[0])
+
+
+def _place_authorities(agent: Agent, state: State, issued: Mapping[str, Issued], authority: Authority) -> None:
+    known = {name: item.der for name, item in issued.items()}
+    for name, certificate in ((INTERMEDIATE, authority.intermediate), (ROOT, authority.root)):
+        known[name] = certificate.public_bytes(Encoding.DER)
+        agent.watch_root(known[name])
+    for store in AUTHORITY_STORES:
+        for name, word in state.stores.get(store, {}).items():
+            if word == "good":
+                agent.add_certificate(known[name], store)
+
+
+def _leave_keys(host: AnyHost, wanted: int | None, authority: Authority) -> None:
+    """Key containers that no certificate names, until there are as many as wanted: those of certificates that are deleted."""
+    found = 0 if wanted is None else len(orphans(host.agent.certificates()))
+    if wanted is not None and found > wanted:
+        raise ScenarioError(f"orphans must be {found} or more, as the certificates of this scenario leave so many key containers, not {wanted}")
+    for number in range((wanted or 0) - found):
+        lost = authority.issue([f"lost{number}.example.com"])
+        host.keep(lost)
+        host.agent.delete_certificate(lost.thumbprint)
+
+
+def orphans(state: Mapping[str, Any]) -> set[str]:
+    """The key containers of a raw state that no certificate names."""
+    named = {item["key"]["container"] for content in state["certificates"].values() for item in content if item["key"]}
+    return set(state["containers"]) - named
 
 
 def _record(key: str, words: RecordWords, port: int, known: Hashes) -> Record:
@@ -245,7 +296,7 @@ def _spoil(agent: Agent, state: State, issued: Mapping[str, Issued]) -> None:
     there = {(name.upper(), item["thumbprint"]) for name, content in agent.certificates()["certificates"].items() for item in content}
     for store, words in state.stores.items():
         for name, word in words.items():
-            if store == "CA" or (store.upper(), issued[name].thumbprint) not in there:
+            if store in AUTHORITY_STORES or (store.upper(), issued[name].thumbprint) not in there:
                 continue
             thumbprint = issued[name].thumbprint
             if word in ("absent", "no key"):
@@ -335,6 +386,9 @@ def differences(words: State, state: Mapping[str, Any], thumbprints: Hashes) -> 
         found = state["services"].get(name, {}).get("state", "missing")
         if found != {"disabled": "stopped", "died": "stopped", "disabled but running": "running"}.get(word, word):
             wrong.append(f"{name} is {found}, not {word}")
+    left = len(orphans(state))
+    if words.orphans not in (None, left):
+        wrong.append(f"there are {left} key containers without a certificate, not {words.orphans}")
     return wrong
 
 
@@ -351,14 +405,31 @@ def raw_value(name: str, word: Any, thumbprints: Hashes) -> int | str | bytes | 
 
 
 def key_word(key: Mapping[str, Any] | None) -> str:
-    """The state of a key in the dump, as a word of STORE_WORDS; 'key of another' is none of them."""
+    """The state of a key in the dump, as a word of STORE_WORDS but for cng; 'key of another' is none of them."""
     if key is None:
         return "no key"
     if not key["flags"] & 0x20:
         return "user key"
     if not key["opens"]:
         return "key deleted"
-    return "good" if key["matches"] else "key of another"
+    if not key["matches"]:
+        return "key of another"
+    return "exportable" if key["exportable"] else "good"
+
+
+def _shares(item: Mapping[str, Any], word: str, state: Mapping[str, Any], thumbprints: Hashes) -> bool:
+    """Whether a certificate's key is where the one has its own that the word names."""
+    owner = thumbprints[word.removeprefix(SHARES)][0]
+    others = [other for content in state["certificates"].values() for other in content if other["thumbprint"] == owner and other is not item]
+    return item["key"] is not None and any(other["key"] and other["key"]["container"] == item["key"]["container"] for other in others)
+
+
+def _found_word(item: Mapping[str, Any], word: str, state: Mapping[str, Any], thumbprints: Hashes) -> str:
+    """In which state a certificate is; the word that is wanted, where several are true of it."""
+    found = key_word(item["key"])
+    if word == "cng" and found == "good" and item["key"]["type"] == 0:
+        return word
+    return word if word.startswith(SHARES) and _shares(item, word, state, thumbprints) else found
 
 
 def _wrong_store(store: str, items: Mapping[str, str], state: Mapping[str, Any], thumbprints: Hashes) -> list[str]:
@@ -366,7 +437,7 @@ def _wrong_store(store: str, items: Mapping[str, str], state: Mapping[str, Any],
     wrong = []
     for name, word in items.items():
         item = there.get(thumbprints[name][0])
-        found = "absent" if item is None else "good" if name == INTERMEDIATE else key_word(item["key"])
+        found = "absent" if item is None else "good" if store in AUTHORITY_STORES else _found_word(item, word, state, thumbprints)
         if found != word:
             wrong.append(f"{name} in {store} is {found}, not {word}")
     return wrong

@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from lab.pki import SIGNATURES, USAGES
+from lab.settings import PROGRAMS
+
 FOLDER = Path(__file__).parent / "scenarios"
 NOT_COVERED = "not_covered.yml"
 
@@ -36,15 +39,20 @@ OWNERS = {
 HOST_KEYS = {"build": int, "http_update": bool, "elevated": bool, "port": int, "sha1": bool, "ipv6": bool, "cmdlets": bool, "sessions": int}
 CERTIFICATE_KEYS = {
     "names": list, "days_left": int, "starts_in": int, "eku": (str, list), "key": str, "same_key_as": str, "issuer": str,
-    "crl": list, "friendly_name": str,
+    "crl": list, "ocsp": list, "friendly_name": str, "signature": str, "usage": list, "ca": bool,
 }  # fmt: skip
 EKU_WORDS = ("server", "client", "any", "none")
-KEY_WORDS = ("rsa", "ecdsa")
-ISSUER_WORDS = ("lab", "itself")
-# `good` is a machine key that opens; `user key` one that its certificate looks for in a user's key set.
-STORE_WORDS = ("good", "no key", "key deleted", "user key", "absent")
-# In CA there is one certificate that no scenario names.
-INTERMEDIATE = "intermediate"
+# RSA of 2048 bits, or of as many as stand behind it; elliptic curves P-256 and P-384.
+KEY_WORDS = ("rsa", "rsa1024", "rsa3072", "rsa4096", "ecdsa", "ecdsa384")
+ISSUER_WORDS = ("lab", "itself", "other lab")
+# `good` is a machine key that opens and cannot be exported, `exportable` one that can, `cng` one in the key storage provider; `user key` is one
+# that its certificate looks for in a user's key set.
+STORE_WORDS = ("good", "no key", "key deleted", "user key", "exportable", "cng", "absent")
+# With a certificate's name behind it: the key property names the container of that one.
+SHARES = "shares the key of "
+# The certificates of the lab's authority, which no scenario issues; these stores hold certificates without their keys.
+INTERMEDIATE, ROOT = "intermediate", "root"
+AUTHORITY_STORES = ("CA", "ROOT")
 SERVICE_WORDS = ("running", "stopped", "died", "disabled", "disabled but running", "missing")
 STOPPED_WORDS = ("stopped", "disabled", "missing")
 RECORD_KEYS = {
@@ -70,9 +78,10 @@ NODE_STATES = ("Converged", "Converging", "Default", "Draining", "Stopped", "Sus
 NODE_WORDS = tuple(f"{state}{rest}" for state in NODE_STATES for rest in ("", " without certificate"))
 STATE_KEYS: dict[str, type | tuple[type, ...]] = {
     "stores": dict, "records": dict, "SstpSvc": (dict, str), "services": (dict, str), "listen": str, "registry": dict,
+    "orphans": int,
 }  # fmt: skip
 SCENARIO_KEYS = {
-    "title": str, "source": list, "host": dict, "certificates": dict, **STATE_KEYS, "RemoteAccess": dict, "faults": list, "events": list,
+    "title": str, "source": list, "host": dict, "certificates": dict, **STATE_KEYS, "RemoteAccess": dict, "settings": dict, "faults": list, "events": list,
     "works": bool, "findings": (list, dict), "rotate": (str, dict), "with": dict, "after": dict, "assumed": list, "only": dict,
 }  # fmt: skip
 REQUIRED = ("title", "source", "findings", "rotate")
@@ -89,7 +98,10 @@ class ScenarioError(ValueError):
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """A certificate to issue. days_left below 0: it has expired. starts_in above 0: it is not valid yet. crl None: as the lab has it."""
+    """A certificate to issue. days_left below 0: it has expired. starts_in above 0: it is not valid yet.
+
+    crl and usage None: what the lab's authority gives every certificate.
+    """
 
     names: tuple[str, ...] = ("vpn.example.com",)
     days_left: int = 90
@@ -99,7 +111,11 @@ class CertificateSpec:
     same_key_as: str | None = None
     issuer: str = "lab"
     crl: tuple[str, ...] | None = None
+    ocsp: tuple[str, ...] = ()
     friendly_name: str | None = None
+    signature: str = "sha256"
+    usage: tuple[str, ...] | None = None
+    ca: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,10 @@ class RecordWords:
 
 @dataclass(frozen=True)
 class State:
-    """A host in words; whatever is not named is not meant. Absent things are there with the word 'absent' (records: None)."""
+    """A host in words; whatever is not named is not meant. Absent things are there with the word 'absent' (records: None).
+
+    orphans: how many key containers there are that no certificate names.
+    """
 
     stores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     records: Mapping[str, RecordWords | None] = field(default_factory=dict)
@@ -120,6 +139,7 @@ class State:
     services: Mapping[str, str] = field(default_factory=dict)
     listen: str | None = None
     registry: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    orphans: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +194,7 @@ class RemoteAccessWords:
 class Scenario:
     """One file. unreadable: part of the sentence with which audit fails; findings then are empty.
 
-    events: what RRAS raises when it is started once more in this state; None: it is not started once more.
+    events: what RRAS raises when it is started once more in this state; None: it is not started once more. settings: program -> certificate.
     """
 
     name: str
@@ -186,6 +206,7 @@ class Scenario:
     host: Mapping[str, Any] = field(default_factory=dict)
     certificates: Mapping[str, CertificateSpec] = field(default_factory=dict)
     remote_access: RemoteAccessWords = RemoteAccessWords()
+    settings: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     events: tuple[int, ...] | None = None
     works: bool = False
@@ -307,16 +328,20 @@ def _scenario(name: str, content: dict[str, Any]) -> Scenario:
         raise ScenarioError(f"{' and '.join(missing)} must be given")
     certificates = _certificates(data.get("certificates", {}))
     findings, unreadable = _findings(data["findings"])
+    only = _only(data.get("only", {}))
+    state = _initial(_state({key: data[key] for key in STATE_KEYS if key in data}, certificates, "the scenario"))
+    _check_keys(state, only)
     return Scenario(
         name=name,
         title=data["title"],
         source=_source(data["source"]),
-        state=_initial(_state({key: data[key] for key in STATE_KEYS if key in data}, certificates, "the scenario")),
+        state=state,
         findings=findings,
         rotate=_outcome(data["rotate"]),
         host=_keys(data.get("host", {}), HOST_KEYS, "host"),
         certificates=certificates,
         remote_access=_remote_access(data.get("RemoteAccess", {}), certificates),
+        settings=_settings(data.get("settings", {}), certificates),
         faults=tuple(_fault(item) for item in data.get("faults", [])),
         events=_events(data["events"]) if "events" in data else None,
         works=data.get("works", False),
@@ -324,7 +349,7 @@ def _scenario(name: str, content: dict[str, Any]) -> Scenario:
         rotation=_rotation(data.get("with", {}), certificates),
         after=_state(_keys(data["after"], STATE_KEYS, "after"), certificates, "after") if "after" in data else None,
         assumed=_texts(data.get("assumed", []), "assumed"),
-        only=_only(data.get("only", {})),
+        only=only,
     )
 
 
@@ -342,18 +367,22 @@ def _certificates(given: dict[str, Any]) -> dict[str, CertificateSpec]:
     result = {"old": CertificateSpec(), "new": CertificateSpec()}
     for name, spec in given.items():
         where = f"certificates.{name}"
-        if name in (*STORE_WORDS, "none", INTERMEDIATE):
+        if name in (*STORE_WORDS, "none", INTERMEDIATE, ROOT):
             raise ScenarioError(f"no certificate can be called {name!r}: that is a word")
         fields = dict(_keys({} if spec is None else spec, CERTIFICATE_KEYS, where))
-        for key in ("names", "crl"):
+        for key in ("names", "crl", "ocsp", "usage"):
             if key in fields:
                 fields[key] = _texts(fields[key], f"{where}.{key}")
         if "eku" in fields:
             words = fields["eku"] if isinstance(fields["eku"], list) else [fields["eku"]]
             fields["eku"] = tuple(_word(word, EKU_WORDS, f"{where}.eku") for word in words)
-        for key, known in (("key", KEY_WORDS), ("issuer", ISSUER_WORDS)):
+        for word in fields.get("usage", ()):
+            _word(word, USAGES, f"{where}.usage")
+        for key, known in (("key", KEY_WORDS), ("issuer", ISSUER_WORDS), ("signature", SIGNATURES)):
             if key in fields:
                 _word(fields[key], known, f"{where}.{key}")
+        if fields.get("issuer") == "itself" and fields.get("key", "").startswith("ecdsa") and fields.get("signature", "sha256") != "sha256":
+            raise ScenarioError(f"{where}.signature cannot be {fields['signature']}, as that is one of RSA keys, and an ecdsa key signs it")
         result[str(name)] = CertificateSpec(**fields)
     for name, certificate in result.items():
         if certificate.same_key_as is not None:
@@ -371,17 +400,42 @@ def _state(given: dict[str, Any], certificates: Collection[str], where: str) -> 
         raise ScenarioError(f"SstpSvc must be a mapping or the word missing, not {values!r}")
     registry = {path: _values(below, certificates, f"registry.{path}") for path, below in data.get("registry", {}).items()}
     sstp = None if values == "missing" else _values(values, certificates, "SstpSvc")
-    return State(stores, records, sstp, _services(data.get("services", {})), data.get("listen"), registry)
+    if data.get("orphans", 0) < 0:
+        raise ScenarioError(f"orphans must be a number of key containers, not {data['orphans']}")
+    return State(stores, records, sstp, _services(data.get("services", {})), data.get("listen"), registry, data.get("orphans"))
 
 
 def _store(store: str, words: Any, certificates: Collection[str]) -> dict[str, str]:
     if not isinstance(words, dict):
         raise ScenarioError(f"stores.{store} must be a mapping of certificates and their state")
-    known = {INTERMEDIATE} if store == "CA" else set(certificates)
+    authority = store in AUTHORITY_STORES
+    known = {*certificates, INTERMEDIATE, ROOT} if authority else set(certificates)
     for name, word in words.items():
+        where = f"stores.{store}.{name}"
         _word(name, sorted(known), f"a certificate of stores.{store}")
-        _word(word, ("good", "absent") if store == "CA" else STORE_WORDS, f"stores.{store}.{name}")
+        if authority or not str(word).startswith(SHARES):
+            _word(word, ("good", "absent") if authority else (*STORE_WORDS, f"{SHARES}..."), where)
+        else:
+            _word(str(word).removeprefix(SHARES), list(certificates), f"{where} shares the key of a certificate, which")
     return dict(words)
+
+
+def owner_of(state: State, store: str, word: str) -> tuple[str, str] | None:
+    """Store and name of the certificate whose key another one, in that store and with that word, shares; in its own store before MY before others."""
+    name = word.removeprefix(SHARES)
+    places = [place for place in dict.fromkeys((store, "MY", *state.stores)) if place not in AUTHORITY_STORES]
+    usable = ((place, state.stores.get(place, {}).get(name, "absent")) for place in places)
+    return next(((place, name) for place, found in usable if found not in ("absent", "no key") and not found.startswith(SHARES)), None)
+
+
+def _check_keys(state: State, only: Collection[str]) -> None:
+    """What the words about keys have need of elsewhere in the file."""
+    for store, words in state.stores.items():
+        for name, word in words.items():
+            if word == "cng" and "wine" in (only or KINDS):
+                raise ScenarioError(f"stores.{store}.{name} cannot be cng on wine, which has no key storage provider; say only: {{sim: reason}}")
+            if word.startswith(SHARES) and owner_of(state, store, word) is None:
+                raise ScenarioError(f"stores.{store}.{name} {word}, and that one has no key in any store")
 
 
 def _record(words: Any, certificates: Collection[str], where: str) -> RecordWords | None:
@@ -430,12 +484,17 @@ def _services(given: Any) -> dict[str, str]:
 
 def _initial(state: State) -> State:
     """The words of the file over those of a healthy server."""
-    stores = {"MY": {"old": "good"}, "CA": {INTERMEDIATE: "good"}}
+    stores = {"MY": {"old": "good"}, "CA": {INTERMEDIATE: "good"}, "ROOT": {ROOT: "good"}}
     for store, words in state.stores.items():
         stores[store] = {**stores.get(store, {}), **words}
     records = {**{address: RecordWords("old") for address in WILDCARDS}, **state.records}
     services = {**dict.fromkeys(SERVICES, "running"), **state.services}
-    return State(stores, records, state.values, services, state.listen, state.registry)
+    return State(stores, records, state.values, services, state.listen, state.registry, state.orphans)
+
+
+def _settings(given: dict[str, Any], certificates: Collection[str]) -> dict[str, str]:
+    data = _keys(given, dict.fromkeys(PROGRAMS, str), "settings")
+    return {program: _word(name, list(certificates), f"settings.{program}") for program, name in data.items()}
 
 
 def _remote_access(given: dict[str, Any], certificates: Collection[str]) -> RemoteAccessWords:

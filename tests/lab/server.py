@@ -11,9 +11,11 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from lab.agent import SESSIONS, SSTP_APP_ID, Record
 from lab.host import Command
-from lab.pki import Issued
+from lab.pki import Authority, Issued
 
 # The members of the state that a change of the host shows in.
 DIGESTED = ("http", "sstpsvc", "certificates", "containers")
@@ -23,7 +25,7 @@ Self = TypeVar("Self", bound="Server")
 class ServerAgent(Protocol):
     """What Server needs of an agent."""
 
-    def import_pfx(self, pfx: bytes, password: str, store: str = "MY") -> None:
+    def import_pfx(self, pfx: bytes, password: str, store: str = "MY", *, exportable: bool = False) -> None:
         """Import the certificate that has a key."""
 
     def add_certificate(self, der: bytes, store: str = "MY") -> None:
@@ -71,6 +73,10 @@ class Server(ABC):
     def close(self) -> None:
         """End everything of this host."""
 
+    @abstractmethod
+    def write_file(self, path: str, data: bytes) -> None:
+        """Put a file onto the host; the path may hold %variables%."""
+
     def bind(self, thumbprint: str, **fields: Any) -> None:
         """Set the pair 0.0.0.0 and [::] of the host's port; fields as in Record."""
         for address in ("0.0.0.0", "[::]"):
@@ -91,9 +97,13 @@ class Server(ABC):
         if start:
             self._agent.start("RemoteAccess")
 
-    def keep(self, issued: Issued, store: str = "MY") -> None:
+    def keep(self, issued: Issued, store: str = "MY", *, exportable: bool = False) -> None:
         """Import a certificate with its key, as a machine key with a container of its own."""
-        self._agent.import_pfx(issued.pfx("lab"), "lab", store)
+        self._agent.import_pfx(issued.pfx("lab"), "lab", store, exportable=exportable)
+
+    def trust(self, authority: Authority) -> None:
+        """Put the root of the authority into ROOT, as on a server that trusts it."""
+        self._agent.add_certificate(authority.root.public_bytes(Encoding.DER), "ROOT")
 
     def restart(self) -> None:
         """Stop the three services from the top, and start them again."""

@@ -35,6 +35,7 @@ from lab.sstp_server.settings import Settings
 
 # CreateProcess takes no more.
 LONGEST_COMMAND_LINE = 32767
+VARIABLES = {"windir": r"C:\Windows", "systemroot": r"C:\Windows", "programdata": r"C:\ProgramData", "programfiles": r"C:\Program Files"}
 SHELLS = ("powershell", "powershell.exe", "pwsh", "pwsh.exe")
 
 
@@ -146,6 +147,16 @@ class WineHost(Server):
         self.listener = Listener(self._seen, self.held, self.port, settings=settings, host_name=self.name)
         return self.listener
 
+    def write_file(self, path: str, data: bytes) -> None:
+        """Put a file onto drive C:, with the folders above it; names that are there keep their spelling."""
+        expanded = re.sub("%([^%]+)%", lambda found: VARIABLES[found[1].lower()], path)
+        place = self.drive
+        for name in expanded.removeprefix("C:\\").split("\\"):
+            place = next((item for item in place.iterdir() if item.name.lower() == name.lower()), place / name) if place.is_dir() else place / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)  # it may be the prepared prefix's own
+        place.write_bytes(data)
+
     def powershell(self, script: str, data: bytes = b"", timeout: float = 120.0) -> tuple[int | None, str, str]:
         """Run a script to its end, with data on standard input: exit code, output, errors."""
         encoded = base64.b64encode(script.encode("utf-16le")).decode()
@@ -169,7 +180,8 @@ class WineHost(Server):
 
         {"http": [Record as a dict], "sstpsvc" and "product": {name or subkey\\name: {"type", "value"}} or None,
         "certificates": {store: [{"thumbprint", "sha256", "der" (base64), "friendly_name",
-        "key": None or {"container", "provider", "type", "flags", "spec", "opens", "matches"}}]}, "containers": [name],
+        "key": None or {"container", "provider", "type", "flags", "spec", "opens", "matches", "exportable" (None: not known)}}]} (of ROOT only what the lab
+        put there or watches), "containers": [name],
         "services": {name: {"state", "exit_code", "start_type", "starts"}}, "events": ["21 text"],
         "ipv6": whether it is bound to the adapters}
         """

@@ -110,9 +110,9 @@ def authority() -> Authority:
 
 
 @functools.cache
-def _any_key(number: int) -> RSAPrivateKey:
-    """None of those that are good for Wine is needed here; and a smaller one would be refused."""
-    return generate_private_key(65537, 2048)
+def _any_key(_number: int, bits: int = 2048) -> RSAPrivateKey:
+    """None of those that are good for Wine is needed here; and a smaller one than the product asks for only where a scenario says so."""
+    return generate_private_key(65537, bits)
 
 
 class Cheap(Issued):
@@ -127,7 +127,7 @@ class Cheap(Issued):
 def issue(specs: tuple[tuple[str, CertificateSpec], ...]) -> Mapping[str, Issued]:
     """The certificates of these specifications, the same ones each time."""
     wanted = dataclasses.replace(Example(HEALTHY).scenario, certificates=dict(specs))
-    with mock.patch.object(pki, "pooled_key", _any_key), mock.patch.object(scenarios, "pooled_key", _any_key):
+    with mock.patch.object(pki, "pooled_key", _any_key):
         made = scenarios.issue(wanted, authority())
     return {name: Cheap(item.certificate, item.key, item.chain) for name, item in made.items()}
 

@@ -155,7 +155,7 @@ def test_every_field_of_every_family_comes_back(bare: SimHost) -> None:
     told = observe(bare, "http")["facts"]["http"]["records"]
     for one in told:
         assert apply(bare, {**one, "kind": "set_ssl_record"}, facets=["http"])["changes"][0]["changed"] is False
-    assert observe(bare, "stores", "http", ports=[443])["facts"]["stores"].keys() == {"MY", "WEBHOSTING"}
+    assert observe(bare, "stores", "http", ports=[443])["facts"]["stores"].keys() == {"MY", "WEBHOSTING", "CA", "ROOT"}
 
 
 def test_injected_faults(bare: SimHost) -> None:
@@ -806,8 +806,8 @@ def test_a_module_over_the_wire(host: SimHost, form: str) -> None:
         ({"operation": "nope"}, "value of operation must be one of: observe, apply. Got no match for: nope"),
         (
             {"operation": "observe", "facets": ["nope"]},
-            "value of facets must be one or more of: events, host, http, product, remote_access, served, services, sessions, sstp, stores. "
-            "Got no match for: nope",
+            "value of facets must be one or more of: events, host, http, keys, mentions, product, remote_access, served, services, sessions, "
+            "sstp, stores. Got no match for: nope",
         ),
         ({"operation": "observe", "bogus": 1}, "Unsupported parameters for (rras.sstp.windows_backend) module: bogus."),
         ({"operation": "observe", "ports": "x"}, "argument for list entry ports is of type System.String and we were unable to convert to int:"),

@@ -26,7 +26,7 @@ CONFIG_STORE = SSTPSVC + r"\ConfigStore"
 IIS = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
 NOTHING: dict[str, Any] = {
     "ssl_certificate": None, "use_http": None, "vpn_status": None, "da_status": None, "load_balancing": None,
-    "connect_to": None, "nodes": [], "error": None,
+    "connect_to": None, "nodes": [], "error": None, "advertised": None,
 }  # fmt: skip
 # A change that fails and has no inverse.
 NEVER = {"kind": "service", "name": "SstpSvc", "state": "paused", "text": "never"}
@@ -133,7 +133,7 @@ def test_with_ipv6_unbound_rras_starts_without_the_record_of_ipv6(host: SimHost)
 def test_rras_says_of_a_server_in_automatic_mode_that_no_certificate_was_chosen(host: SimHost) -> None:
     assert facts(host, "remote_access") == {
         "available": True, "ssl_certificate": None, "use_http": False, "vpn_status": "Installed", "da_status": "Uninstalled",
-        "load_balancing": "NotConfigured", "connect_to": None, "nodes": [], "error": None,
+        "load_balancing": "NotConfigured", "connect_to": None, "nodes": [], "error": None, "advertised": None,
     }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ ULONG cert_delete(const struct argument *a, int n, struct json *out);
 ULONG cert_name(const struct argument *a, int n, struct json *out);
 ULONG key_delete(const struct argument *a, int n, struct json *out);
 ULONG key_flags(const struct argument *a, int n, struct json *out);
+ULONG key_share(const struct argument *a, int n, struct json *out);
 ULONG rehome(const struct argument *a, int n, struct json *out);
 void cert_dump(struct json *out);
 

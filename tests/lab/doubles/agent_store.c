@@ -130,11 +130,12 @@ ULONG rehome(const struct argument *a, int n, struct json *out)
 
 /* --- changing ----------------------------------------------------------------------------------------------------- */
 
-/* store pfx password */
+/* store pfx password exportable */
 ULONG cert_import(const struct argument *a, int n, struct json *out)
 {
     CRYPT_DATA_BLOB blob = {a[1].size, a[1].data};
-    HCERTSTORE source = PFXImportCertStore(&blob, a[2].text, CRYPT_MACHINE_KEYSET | CRYPT_EXPORTABLE), store;
+    DWORD flags = CRYPT_MACHINE_KEYSET | (number(&a[3]) ? CRYPT_EXPORTABLE : 0);
+    HCERTSTORE source = PFXImportCertStore(&blob, a[2].text, flags), store;
     PCCERT_CONTEXT certificate = NULL;
     ULONG code = 0;
 
@@ -254,7 +255,45 @@ ULONG key_flags(const struct argument *a, int n, struct json *out)
     return with_certificate(a, change_flags);
 }
 
+/* store thumbprint other_store other_thumbprint: the certificate says that its key is where that of the other one is */
+ULONG key_share(const struct argument *a, int n, struct json *out)
+{
+    HCERTSTORE store = lab_store(a[0].text, TRUE), other = lab_store(a[2].text, FALSE);
+    PCCERT_CONTEXT certificate = find(store, &a[1]), owner = find(other, &a[3]);
+    CRYPT_KEY_PROV_INFO *info = owner ? lab_key_info(owner) : NULL;
+    BOOL good = certificate && info && CertSetCertificateContextProperty(certificate, CERT_KEY_PROV_INFO_PROP_ID, 0, info);
+
+    (void)n;
+    (void)out;
+    free(info);
+    if (owner) CertFreeCertificateContext(owner);
+    if (certificate) CertFreeCertificateContext(certificate);
+    if (other) CertCloseStore(other, 0);
+    if (store) lab_close(store);
+    return good ? 0 : ERROR_NOT_FOUND;
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------ */
+
+/* null where the key does not open, or does not say */
+static void dump_exportable(struct json *out, const CRYPT_KEY_PROV_INFO *info)
+{
+    DWORD spec = info->dwKeySpec == AT_SIGNATURE ? AT_SIGNATURE : AT_KEYEXCHANGE, permissions, size = sizeof(permissions);
+    HCRYPTPROV provider;
+    HCRYPTKEY key;
+    BOOL known = FALSE;
+
+    if (CryptAcquireContextW(&provider, info->pwszContainerName, info->pwszProvName, info->dwProvType,
+                             CRYPT_SILENT | (info->dwFlags & CRYPT_MACHINE_KEYSET))) {
+        if (CryptGetUserKey(provider, spec, &key)) {
+            known = CryptGetKeyParam(key, KP_PERMISSIONS, (BYTE *)&permissions, &size, 0);
+            CryptDestroyKey(key);
+        }
+        CryptReleaseContext(provider, 0);
+    }
+    if (known) json_bool(out, "exportable", (permissions & CRYPT_EXPORT) != 0);
+    else json_text(out, "exportable", NULL);
+}
 
 static void dump_key(struct json *out, PCCERT_CONTEXT certificate)
 {
@@ -274,6 +313,7 @@ static void dump_key(struct json *out, PCCERT_CONTEXT certificate)
     json_number(out, "spec", info->dwKeySpec);
     json_bool(out, "opens", opens);
     json_bool(out, "matches", matches);
+    dump_exportable(out, info);
     json_close(out, '}');
     free(info);
 }

@@ -72,14 +72,14 @@ class SimAgent:
         with self._machine.busy():
             return self._machine.dump_certificates()
 
-    def import_pfx(self, pfx: bytes, password: str, store: str = "MY", *, provider: str | None = None) -> None:
+    def import_pfx(self, pfx: bytes, password: str, store: str = "MY", *, exportable: bool = False, provider: str | None = None) -> None:
         """Import the certificate that has a key, as a machine key with a container of its own.
 
         provider: a key storage provider for an RSA key (Windows would take the CSP).
         """
         with self._machine.busy():
             try:
-                self._machine.stores.import_pfx(store, pfx, password, provider=provider)
+                self._machine.stores.import_pfx(store, pfx, password, exportable=exportable, provider=provider)
             except WindowsError as error:
                 raise WinError("cert_import", BAD_PASSWORD) from error
 
@@ -91,6 +91,9 @@ class SimAgent:
             except WindowsError as error:
                 raise WinError("cert_add", _unsigned(error.code or 0)) from error
             self._machine.stores.add(store, Entry(found))
+
+    def watch_root(self, der: bytes) -> None:
+        """The state tells all of ROOT."""
 
     def delete_certificate(self, thumbprint: str, store: str = "MY") -> None:
         """Delete a certificate; its key container stays, as on Windows."""
@@ -116,8 +119,18 @@ class SimAgent:
         """Change the flags that the certificate tells of its key; 0 makes it a user's key."""
         self.set_key(thumbprint, store, flags=flags)
 
-    def set_key(self, thumbprint: str, store: str = "MY", *, acquire_code: int | None = None, **link: Any) -> None:
-        """Change what the certificate tells of its key (fields of KeyLink), and what opening the key silently gives.
+    def share_key(self, thumbprint: str, store: str, of: str, of_store: str = "MY") -> None:
+        """Let the certificate say that its key is where that of another one is, its own container staying where it is."""
+        with self._machine.busy():
+            link = self._entry("key_share", of_store, of).link
+            if link is None:
+                raise WinError("key_share", ELEMENT_NOT_FOUND)
+            self._entry("key_share", store, thumbprint).link = link
+
+    def set_key(
+        self, thumbprint: str, store: str = "MY", *, acquire_code: int | None = None, security: str | None = None, **link: Any,
+    ) -> None:  # fmt: skip
+        """Change what the certificate tells of its key (fields of KeyLink), what opening the key silently gives, and its DACL (SDDL).
 
         A key in hardware: provider, provider_type, key_spec and a code such as 0x80090022. Only of simulated hosts.
         """
@@ -127,8 +140,10 @@ class SimAgent:
                 raise WinError("key_flags", ELEMENT_NOT_FOUND)
             entry.link = dataclasses.replace(entry.link, **link)
             container = self._machine.stores.containers.get(entry.link.container)
-            if container and acquire_code is not None:
-                container.acquire_code = acquire_code
+            if container:
+                container.provider = link.get("provider", container.provider)
+                container.acquire_code = container.acquire_code if acquire_code is None else acquire_code
+                container.security = container.security if security is None else security
 
     def _entry(self, command: str, store: str, thumbprint: str) -> Entry:
         entry = self._machine.stores.certificate(store, thumbprint)
@@ -227,8 +242,10 @@ class SimAgent:
 
         The Http* functions as on a Wine host (after: the work is done, and the code given then), and moreover
         CertOpenStore, PFXImportCertStore, CertAddCertificateContextToStore, CertDeleteCertificateFromStore,
-        MprAdminServerConnect, MprAdminConnectionEnumEx, MprAdminConnectionEnum, CryptAcquireCertificatePrivateKey, CryptSignHash,
-        RegSetValueEx, RegDeleteValue, StartService, ControlService, EvtQuery.
+        CertAddEncodedCertificateToStore, MprAdminServerConnect, MprAdminConnectionEnumEx, MprAdminConnectionEnum,
+        CryptAcquireCertificatePrivateKey, CryptSignHash, CryptAcquireContext, CryptGetKeyParam, CryptGetProvParam,
+        NCryptOpenStorageProvider, NCryptEnumKeys, NCryptGetProperty, NCryptDeleteKey, RegSetValueEx, RegDeleteValue,
+        StartService, ControlService, EvtQuery.
         """
         with self._machine.busy():
             self._machine.faults.call(function, code, skip=skip, times=times, after=after, endpoint=endpoint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -19,9 +20,11 @@ from lab.sim.machine import Machine
 from lab.sim.records import Fields, key_of, machine_record, text, told, wanted
 from lab.sim.registry import KINDS, Data
 from lab.sim.services import NOT_RUNNING, RUNS, Service
+from lab.sim.store import KSP, Container, Entry, certificate_of
 from lab.sim.telling import VALUE_LIMIT, joined, length_of, state_name
 
 QUERY, SET, DELETE = "HttpQueryServiceConfiguration", "HttpSetServiceConfiguration", "HttpDeleteServiceConfiguration"
+ADD_ENCODED = "CertAddEncodedCertificateToStore"
 # What .NET gives a dependent service while it stops the one that was asked for.
 DEPENDENT_SECONDS = 30
 DATABASE_LOCKED = 1055
@@ -52,8 +55,14 @@ class Changes:
             return find_value(self._machine, change) is not None
         if kind == "import_pfx":
             return bool(change.get("replace")) or not self._stored(change)
+        if kind == "import_certificate":
+            return not self._stored(change)
         if kind == "delete_certificate":
             return self._stored(change)
+        if kind == "delete_key":
+            return self._container(change) is not None
+        if kind == "bring_back_key":
+            return self._container(change) is None
         if kind == "bring_back_certificate":
             return not self._stored(change) or (bool(change["usable"]) and not self._opens(change))
         if kind == "services":
@@ -84,6 +93,10 @@ class Changes:
             return {"kind": "set_registry_value", **place, "value_kind": value["kind"], "data": value["data"]}
         if kind == "import_pfx" and not self._stored(change):
             return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": True}
+        if kind == "import_certificate" and not self._stored(change):
+            return {"kind": "delete_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "with_key": False}
+        if kind == "delete_key":
+            return {"kind": "bring_back_key", **{name: change[name] for name in ("container", "provider", "provider_type")}}
         if kind == "delete_certificate":
             return {"kind": "bring_back_certificate", "store": change["store"], "thumbprint": change["thumbprint"], "usable": self._opens(change)}
         if kind == "services":
@@ -104,7 +117,7 @@ class Changes:
         kind = inverse.get("kind")
         if kind == "set_ssl_record":
             return code == UNUSABLE
-        if kind == "bring_back_certificate":
+        if kind in ("bring_back_certificate", "bring_back_key"):
             return True
         return kind == "set_remote_access" and self._machine.stores.certificate("MY", str(inverse["thumbprint"])) is None
 
@@ -116,8 +129,11 @@ class Changes:
             "set_registry_value": self._set_value,
             "delete_registry_value": self._delete_value,
             "import_pfx": self._import,
+            "import_certificate": self._import_certificate,
             "delete_certificate": self._delete_certificate,
+            "delete_key": self._delete_key,
             "bring_back_certificate": self._bring_back,
+            "bring_back_key": self._bring_back,
             "set_remote_access": self._set_remote_access,
             "services": self._set_services,
             "await": self._await,
@@ -188,6 +204,7 @@ class Changes:
         return True
 
     def _import(self, change: Change) -> None:
+        provider = _key_provider(change)
         try:
             pfx = base64.b64decode(self._options["pfx"] or "", validate=True)
         except binascii.Error as error:
@@ -198,10 +215,25 @@ class Changes:
             self._machine.stores.import_pfx(
                 change["store"], pfx, self._options["pfx_password"] or "", wanted=str(change["thumbprint"]).lower(),
                 exportable=bool(change.get("exportable")), friendly_name=change.get("friendly_name") or None,
-                build=self._machine.build,
+                provider=provider, build=self._machine.build,
             )  # fmt: skip
+        self._check_stored(change)
+
+    def _check_stored(self, change: Change) -> None:
         if not self._stored(change):
             raise WindowsError(None, None, "Windows imported the certificate, but it is not in the store.")
+
+    def _import_certificate(self, change: Change) -> None:
+        try:
+            der = base64.b64decode(str(change["raw"]), validate=True)
+        except binascii.Error as error:
+            raise WindowsError(None, None, "The input is not a valid Base-64 string.") from error
+        if hashlib.sha1(der, usedforsecurity=False).hexdigest() != str(change["thumbprint"]).lower():
+            raise WindowsError(None, None, "The certificate is not that of the thumbprint.")
+        if self._open_store(change["store"]):
+            self._machine.faults.check(ADD_ENCODED)
+            self._machine.stores.add(change["store"], Entry(certificate_of(der)))
+        self._check_stored(change)
 
     def _delete_certificate(self, change: Change) -> None:
         if self._open_store(change["store"]):
@@ -215,6 +247,16 @@ class Changes:
             del entries[change["thumbprint"].lower()]
         if self._stored(change):
             raise WindowsError(None, None, "Windows deleted the certificate, but it is still in the store.")
+
+    def _container(self, change: Change) -> Container | None:
+        return self._machine.stores.container(str(change["container"]), int(change["provider_type"]))
+
+    def _delete_key(self, change: Change) -> None:
+        function = "CryptAcquireContext" if int(change["provider_type"]) else "NCryptDeleteKey"
+        self._machine.faults.check(function)
+        if not self._machine.elevated:
+            raise WindowsError(function, ACCESS_DENIED)
+        self._machine.stores.containers.pop(str(change["container"]), None)
 
     def _bring_back(self, _change: Change) -> None:
         raise WindowsError(None, None, "A certificate or private key that was deleted cannot be brought back.")
@@ -313,6 +355,14 @@ class Changes:
         if not self._machine.clock.wait(met, seconds) and change.get("required"):
             raise WindowsError(None, None, f"After {change.get('timeout')} seconds this still did not hold: {'; '.join(map(str, unmet))}.")
         return {"unmet": unmet}
+
+
+def _key_provider(change: Change) -> str | None:
+    """Where an imported key goes; None: where Windows would put it."""
+    wanted = str(change.get("key_provider") or "default").lower()
+    if wanted not in ("default", "cng"):
+        raise WindowsError(None, None, f"There is no key provider '{wanted}'.")
+    return KSP if wanted == "cng" else None
 
 
 def _typed(kind: str, data: Any) -> Data:

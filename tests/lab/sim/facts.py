@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from lab.sim.conditions import holds
 from lab.sim.errors import WindowsError
 from lab.sim.event_log import events_facet
 from lab.sim.http_sys import FAMILIES, HttpConfiguration
+from lab.sim.key_list import keys_facet
 from lab.sim.machine import Machine
+from lab.sim.mentions import mentions_facet
 from lab.sim.records import Fields, text, told
 from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION
 from lab.sim.sstp import DEFAULT_PORT
@@ -25,6 +27,10 @@ from lab.sim.telling import VALUE_LIMIT, beginning, held, joined, length_of, sta
 JOURNAL = PRODUCT + r"\Journal"
 LAST_PORT = 65535
 LOOPBACK = ("127.0.0.1", "::1")
+AUTHORITY_STORES = ("CA", "ROOT")
+# How many steps up a chain is followed.
+CHAIN_LIMIT = 8
+Fact = TypeVar("Fact")
 
 Facts = dict[str, Any]
 Options = dict[str, Any]
@@ -62,6 +68,10 @@ class Observer:
             facts["sessions"] = self._sessions()
         if held(facets, "remote_access"):
             facts["remote_access"] = self._remote_access()
+        if held(facets, "keys"):
+            facts["keys"] = keys_facet(machine)
+        if held(facets, "mentions"):
+            facts["mentions"] = self._mentions()
         if held(facets, "events"):
             facts["events"] = events_facet(machine, self._options["events_since"])
         machine.clock.settle()
@@ -132,27 +142,49 @@ class Observer:
         to_prove = list(self._options["prove"])
         if self._options["prove_bound"]:
             to_prove += [record["certificate_hash"] for record in records]
-        stores: dict[str, Any] = {}
+        found: dict[str, list[Entry]] = {}
         for name in ["MY", *(record["certificate_store_name"] for record in records if record["certificate_store_name"])]:
-            if name.upper() not in stores:
-                stores[name.upper()] = self._store(name, to_prove)
+            if name.upper() not in found:
+                found[name.upper()] = self._entries(name)
+        stores = {name: [self._certificate(entry, held(to_prove, entry.certificate.thumbprint)) for entry in entries] for name, entries in found.items()}
+        authorities = {name: found[name] if name in found else self._entries(name) for name in AUTHORITY_STORES}
+        told = self._issuers([entry for entries in found.values() for entry in entries], authorities, to_prove)
+        for name in AUTHORITY_STORES:
+            # One that a record names is told whole already.
+            if name not in found:
+                stores[name] = [self._certificate(entry, None) for entry in authorities[name] if id(entry) in told or self._is_asked_for(entry)]
         return stores
 
-    def _store(self, name: str, to_prove: Sequence[str]) -> list[dict[str, Any]]:
+    def _is_asked_for(self, entry: Entry) -> bool:
+        return held(self._options["authorities"], entry.certificate.thumbprint)
+
+    def _issuers(self, entries: Sequence[Entry], authorities: Mapping[str, Sequence[Entry]], to_prove: Sequence[str]) -> set[int]:
+        """The identities of the entries among the authorities that lead up from each certificate that matters, by their names alone."""
+        mattering = [*to_prove, *self._options["thumbprints"]]
+        found: set[int] = set()
+        names = {entry.certificate.issuer for entry in entries if held(mattering, entry.certificate.thumbprint)}
+        for _ in range(CHAIN_LIMIT):
+            above = [entry for items in authorities.values() for entry in items if entry.certificate.subject in names - {None} and id(entry) not in found]
+            found |= {id(entry) for entry in above}
+            # One that is its own issuer is found already.
+            names = {entry.certificate.issuer for entry in above}
+        return found
+
+    def _entries(self, name: str) -> list[Entry]:
         self._machine.faults.check("CertOpenStore")
         store = self._machine.stores.find(name)
-        return [self._certificate(entry, to_prove) for entry in store.sorted()] if store else []
+        return store.sorted() if store else []
 
-    def _certificate(self, entry: Entry, to_prove: Sequence[str]) -> dict[str, Any]:
-        thumbprint = entry.certificate.thumbprint.upper()
+    def _certificate(self, entry: Entry, prove: bool | None) -> dict[str, Any]:
+        """prove None: its key is told, but not opened."""
         return {
-            "thumbprint": thumbprint,
+            "thumbprint": entry.certificate.thumbprint.upper(),
             "raw": entry.certificate.encoded,
             "friendly_name": beginning(entry.friendly_name),
-            "key": self._key_fact(entry.link, held(to_prove, thumbprint)) if entry.link else None,
+            "key": self._key_fact(entry.link, prove) if entry.link else None,
         }
 
-    def _key_fact(self, link: KeyLink, prove: bool) -> dict[str, Any]:
+    def _key_fact(self, link: KeyLink, prove: bool | None) -> dict[str, Any]:
         fact: dict[str, Any] = {
             "container": link.container,
             "provider": link.provider,
@@ -161,17 +193,42 @@ class Observer:
             "key_spec": link.key_spec,
             "acquire_code": None,
             "signature": None,
+            "exportable": None,
+            "security": None,
         }
-        if not prove and held(self._options["untouched_providers"], link.provider):
+        if prove is None or (not prove and held(self._options["untouched_providers"], link.provider)):
             return fact
         try:
             self._machine.faults.check("CryptAcquireCertificatePrivateKey")
             fact["acquire_code"] = self._machine.stores.acquire_code(link)
+            if fact["acquire_code"] == 0:
+                fact["exportable"], fact["security"] = self._of_key(link)
             if prove and fact["acquire_code"] == 0 and self._options["challenge"]:
                 fact["signature"] = self._sign(link)
         except WindowsError as error:
             fact["acquire_code"] = -1 if error.code is None else error.code
         return fact
+
+    def _of_key(self, link: KeyLink) -> tuple[bool | None, str | None]:
+        """Whether a key that opens may be exported, and who may use it; None where that cannot be read, or is too long."""
+        container = self._machine.stores.containers[link.container]
+        by_csp = link.provider_type != 0
+        exportable = self._unless_failing("CryptGetKeyParam" if by_csp else "NCryptGetProperty", container.exportable)
+        security = self._unless_failing("CryptGetProvParam" if by_csp else "NCryptGetProperty", container.security)
+        return exportable, security if security is None or len(security) <= VALUE_LIMIT else None
+
+    def _unless_failing(self, function: str, value: Fact) -> Fact | None:
+        try:
+            self._machine.faults.check(function)
+        except WindowsError:
+            return None
+        return value
+
+    def _mentions(self) -> list[dict[str, Any]]:
+        thumbprints = self._options["thumbprints"]
+        if not thumbprints and self._options["places"]:
+            thumbprints = [entry.certificate.thumbprint for entry in self._entries("MY")]
+        return mentions_facet(self._machine, self._options["places"], thumbprints)
 
     def _sign(self, link: KeyLink) -> dict[str, str]:
         try:
@@ -200,7 +257,7 @@ class Observer:
         conditions = self._options["remote_access_when"]
         if conditions and not any(holds(self._machine, condition) for condition in conditions):
             return None
-        nothing = dict.fromkeys(("ssl_certificate", "use_http", "vpn_status", "da_status", "load_balancing", "connect_to"))
+        nothing = dict.fromkeys(("ssl_certificate", "use_http", "vpn_status", "da_status", "load_balancing", "connect_to", "advertised"))
         if not self._machine.remote_access_cmdlets:
             return {"available": False, **nothing, "nodes": [], "error": None}
         module = self._machine.remote_access
@@ -209,7 +266,14 @@ class Observer:
             nodes = [{"name": node.name, "status": node.status} for node in module.load_balancer()] if view.load_balanced else []
         except WindowsError as error:
             return {"available": True, **nothing, "nodes": [], "error": error.fact()}
-        return {"available": True, **view.fact(), "nodes": nodes, "error": None}
+        return {"available": True, **view.fact(), "nodes": nodes, "error": None, "advertised": self._advertised()}
+
+    def _advertised(self) -> str | None:
+        try:
+            found = self._machine.remote_access.advertised()
+        except WindowsError:
+            return None
+        return found.encoded if found else None
 
     def _host(self) -> dict[str, Any]:
         def version(name: str) -> object:

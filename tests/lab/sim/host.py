@@ -77,11 +77,16 @@ class SimHost(Server):
     def _agent(self) -> SimAgent:
         return self.agent
 
-    def keep(self, issued: Issued, store: str = "MY") -> None:
-        """As Server.keep."""
+    def keep(self, issued: Issued, store: str = "MY", *, exportable: bool = False, provider: str | None = None) -> None:
+        """As Server.keep; provider: a key storage provider for an RSA key."""
         # Without a PFX: making and opening one takes far longer than all the rest.
         with self.machine.busy():
-            self.machine.stores.keep(store, certificate_of(issued.der), issued.key)
+            self.machine.stores.keep(store, certificate_of(issued.der), issued.key, exportable=exportable, provider=provider)
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """As Server.write_file."""
+        with self.machine.busy():
+            self.machine.files.write(path, data)
 
     @property
     def faults(self) -> Faults:

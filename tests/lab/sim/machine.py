@@ -17,6 +17,7 @@ from lab.sim.adapters import adapters
 from lab.sim.clock import Clock
 from lab.sim.errors import ACCESS_DENIED, WindowsError
 from lab.sim.faults import Faults
+from lab.sim.files import Files
 from lab.sim.http_sys import HttpSys
 from lab.sim.registry import HTTP, PRODUCT, SSTPSVC, VERSION, Key, Registry
 from lab.sim.remote_access import RemoteAccess
@@ -56,6 +57,9 @@ class Machine:
         self.faults = Faults()
         self.switches: dict[str, int] = {}
         self.registry = Registry()
+        # Paths (lower case) of keys that nobody may read.
+        self.denied_keys: frozenset[str] = frozenset()
+        self.files = Files()
         self.stores = Stores()
         self.http = HttpSys(self.stores, self.faults, update=http_update, elevated=elevated)
         self.services = ServiceManager(self.registry, self.clock, self.switches, elevated=elevated)
@@ -189,6 +193,7 @@ class Machine:
             key = {
                 "container": link.container, "provider": link.provider, "type": link.provider_type, "flags": link.flags,
                 "spec": link.key_spec, "opens": not self.stores.acquire_code(link), "matches": self.stores.matches(entry),
+                "exportable": None if self.stores.acquire_code(link) else self.stores.containers[link.container].exportable,
             }  # fmt: skip
         return {
             "thumbprint": found.thumbprint, "sha256": found.sha256, "der": found.encoded,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FACETS = ("host", "http", "product", "served", "services", "sessions", "sstp", "stores")
-ALL_FACETS = tuple(sorted((*FACETS, "events", "remote_access")))
+ALL_FACETS = tuple(sorted((*FACETS, "events", "keys", "mentions", "remote_access")))
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 TRUE = ("y", "yes", "on", "1", "true", "t", "1.0")
 FALSE = ("n", "no", "off", "0", "false", "f", "0.0")
@@ -34,6 +34,8 @@ SPEC: dict[str, Option] = {
     "facets": Option("list", "str", list(FACETS), ALL_FACETS),
     "ports": Option("list", "int", []),
     "thumbprints": Option("list", "str", []),
+    "authorities": Option("list", "str", []),
+    "places": Option("list", "dict", []),
     "prove": Option("list", "str", []),
     "prove_bound": Option("bool", default=False),
     "challenge": Option(default=""),

@@ -4,9 +4,9 @@
 """The PowerShell module RemoteAccess: what RRAS itself says, and what its one cmdlet that changes anything does.
 
 The values are those of the double of a Wine host, at the same places of the registry: Certificate (DER that RRAS says it has), UseHttp, ConnectTo
-(DirectAccess is installed), Nodes\\NAME (the status of a node of the cluster), Fails and GetFails (the text with which a cmdlet fails), Ignores
-(Set-RemoteAccess does nothing). Form, in which the certificate comes, makes no difference to the back-end's answer. Where Microsoft's documents say
-nothing, all this is assumed.
+(DirectAccess is installed), Nodes\\NAME (the status of a node of the cluster), Advertised (DER of the certificate of IKEv2), Fails, GetFails and AuthFails
+(the text with which Set-RemoteAccess, Get-RemoteAccess and Get-VpnAuthProtocol fail), Ignores (Set-RemoteAccess does nothing). Form, in which the
+certificate comes, makes no difference to the back-end's answer. Where Microsoft's documents say nothing, all this is assumed.
 """
 
 from __future__ import annotations
@@ -79,6 +79,12 @@ class RemoteAccess:
         if not nodes:
             raise WindowsError(None, None, "Network load balancing is not configured on this server.")
         return nodes
+
+    def advertised(self) -> Certificate | None:
+        """CertificateAdvertised of Get-VpnAuthProtocol: what IKEv2 clients are shown."""
+        self._fail("AuthFails")
+        value = self._registry.get(REMOTE_ACCESS, "Advertised")
+        return certificate_of(value.data) if value and isinstance(value.data, bytes) else None
 
     def set_certificate(self, thumbprint: str) -> None:
         """Set-RemoteAccess -SslCertificate: all refusals come before anything is done."""

@@ -9,6 +9,7 @@ import base64
 import functools
 import hashlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -24,12 +25,22 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 MACHINE_KEY = 0x20
 CSP = "Microsoft Enhanced RSA and AES Cryptographic Provider"
 KSP = "Microsoft Software Key Storage Provider"
+CSP_TYPE = 24
+# These share their containers; PP_ENUMCONTAINERS of any of them tells all.
+SOFTWARE_CSPS = (
+    CSP, "Microsoft RSA SChannel Cryptographic Provider", "Microsoft Strong Cryptographic Provider",
+    "Microsoft Enhanced Cryptographic Provider v1.0", "Microsoft Base Cryptographic Provider v1.0",
+)  # fmt: skip
+# What Windows gives a key of the machine: SYSTEM and Administrators, all.
+SECURITY = "D:P(A;;FA;;;SY)(A;;FA;;;BA)"
 # PROV_RSA_FULL and PROV_RSA_SCHANNEL do not know SHA-256.
 SHA1_PROVIDERS = (1, 12)
 BAD_PASSWORD = 86
 # Older builds (before Windows Server 2019) take a PFX in PBES2 for one with another password.
 FIRST_BUILD_WITH_PBES2 = 17763
 PBES2 = bytes.fromhex("2a864886f70d01050d")
+# Of DER: the tag of a certificate's version, and the mark of a length that has bytes of its own.
+VERSION, LONG_FORM = 0xA0, 0x80
 # Those that every Windows has.
 STORES = ("MY", "CA", "ROOT", "AUTHROOT", "DISALLOWED", "REQUEST", "TRUST", "TRUSTEDPEOPLE", "TRUSTEDPUBLISHER")
 
@@ -43,6 +54,9 @@ class Certificate:
     sha256: str
     encoded: str
     public_key: bytes | None
+    # As they stand in the DER; None where that is an odd one.
+    issuer: bytes | None = None
+    subject: bytes | None = None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -55,7 +69,30 @@ def certificate_of(der: bytes) -> Certificate:
     except (ValueError, TypeError):
         public = None
     sha1 = hashlib.sha1(der, usedforsecurity=False).hexdigest()
-    return Certificate(der, sha1, hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode(), public)
+    return Certificate(der, sha1, hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode(), public, *_names(der))
+
+
+def _names(der: bytes) -> tuple[bytes | None, bytes | None]:
+    """Issuer and subject, byte for byte: a library might write a name anew in another way."""
+    try:
+        elements = list(_elements(next(_elements(next(_elements(der))[1]))[1]))
+        # The version is the one element that may be absent: [0].
+        _serial, _algorithm, issuer, _validity, subject = elements[elements[0][0][0] == VERSION :][:5]
+    except (StopIteration, IndexError, ValueError):
+        return None, None
+    return issuer[0], subject[0]
+
+
+def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each element of a DER, whole and without its head."""
+    at = 0
+    while at < len(data):
+        length, begin = data[at + 1], at + 2
+        if length & LONG_FORM:
+            begin += length & ~LONG_FORM
+            length = int.from_bytes(data[at + 2 : begin], "big")
+        yield data[at : begin + length], data[begin : begin + length]
+        at = begin + length
 
 
 def _spki(key: object) -> bytes:
@@ -82,12 +119,24 @@ def _open_pfx(pfx: bytes, password: str) -> tuple[Certificate, PrivateKey | None
 
 @dataclass
 class Container:
-    """A private key. acquire_code: what opening it silently gives (0: it opens)."""
+    """A private key. acquire_code: what opening it silently gives (0: it opens); security: its DACL, None where it cannot be read."""
 
     name: str
     key: PrivateKey = field(repr=False)
     exportable: bool
+    provider: str = CSP
     acquire_code: int = 0
+    security: str | None = SECURITY
+
+    @property
+    def enumerated(self) -> tuple[str, int] | None:
+        """Provider and type by which the machine's software containers are told; None: it is none of these.
+
+        Assumed: a container is told by its own provider only. Windows lists those of a CSP by the key storage provider as well.
+        """
+        if self.provider == KSP:
+            return KSP, 0
+        return (CSP, CSP_TYPE) if self.provider in SOFTWARE_CSPS else None
 
 
 @dataclass(frozen=True)
@@ -131,16 +180,20 @@ class Stores:
         self.containers: dict[str, Container] = {}
 
     def find(self, name: str) -> Store | None:
-        """An existing store; None where there is none of that name."""
-        return self.open(name) if name.upper() in self._stores or name.upper() in STORES else None
+        """An existing store, to look into: looking makes none; None where there is none of that name."""
+        return self._stores.get(name.upper()) or (Store(name) if name.upper() in STORES else None)
 
     def open(self, name: str) -> Store:
         """A store, made where there is none."""
-        return self._stores.setdefault(name.upper(), Store(name.upper() if name.upper() in STORES[:2] else name))
+        return self._stores.setdefault(name.upper(), Store(name.upper() if name.upper() in STORES[:3] else name))
+
+    def all(self) -> list[Store]:
+        """The stores that were ever opened, by name; those of a service as SERVICE\\STORE."""
+        return [self._stores[name] for name in sorted(self._stores)]
 
     def used(self) -> list[Store]:
-        """The stores that were ever opened, by name, but for those that are not the lab's business."""
-        return [self._stores[name] for name in sorted(self._stores) if name not in STORES[2:]]
+        """The stores that were ever opened, by name, but for those that are not the lab's business; ROOT where it holds anything."""
+        return [self._stores[name] for name in sorted(self._stores) if name not in STORES[2:] or (name == "ROOT" and self._stores[name].entries)]
 
     def certificate(self, store: str | None, thumbprint: str) -> Entry | None:
         """A certificate of a store (None: MY)."""
@@ -152,7 +205,7 @@ class Stores:
         self.open(store).entries[entry.certificate.thumbprint] = entry
 
     def import_pfx(
-        self, store: str, pfx: bytes, password: str, *, wanted: str | None = None, exportable: bool = True,
+        self, store: str, pfx: bytes, password: str, *, wanted: str | None = None, exportable: bool = False,
         friendly_name: str | None = None, provider: str | None = None, build: int | None = None,
     ) -> None:  # fmt: skip
         """Import the certificate of a PFX that has the key, or the wanted one of it.
@@ -171,19 +224,26 @@ class Stores:
             self.add(store, Entry(chosen, None, friendly_name))
 
     def keep(
-        self, store: str, certificate: Certificate, key: PrivateKey, *, exportable: bool = True,
+        self, store: str, certificate: Certificate, key: PrivateKey, *, exportable: bool = False,
         friendly_name: str | None = None, provider: str | None = None,
     ) -> None:  # fmt: skip
         """Add a certificate with its key, in a container of its own."""
-        self.add(store, Entry(certificate, self._contain(key, exportable, provider), friendly_name))
+        self.add(store, Entry(certificate, self.contain(key, exportable=exportable, provider=provider), friendly_name))
 
-    def _contain(self, key: PrivateKey, exportable: bool, provider: str | None) -> KeyLink:
+    def contain(self, key: PrivateKey, *, exportable: bool = False, provider: str | None = None) -> KeyLink:
+        """Put a key into a new container; what a certificate has to say of it."""
         name = f"{{{uuid.uuid4()}}}"
-        self.containers[name] = Container(name, key, exportable)
         if isinstance(key, rsa.RSAPrivateKey) and provider in (None, CSP):
-            return KeyLink(name, CSP, 24, MACHINE_KEY, 1)
+            self.containers[name] = Container(name, key, exportable)
+            return KeyLink(name, CSP, CSP_TYPE, MACHINE_KEY, 1)
+        self.containers[name] = Container(name, key, exportable, provider or KSP)
         # Assumed: what Windows records of a key in a key storage provider; Wine has no CNG to compare with.
         return KeyLink(name, provider or KSP, 0, MACHINE_KEY, 0)
+
+    def container(self, name: str, provider_type: int) -> Container | None:
+        """A container that a provider of this type has: one of a CSP is none of a key storage provider, and the other way round."""
+        found = self.containers.get(name)
+        return found if found and (found.provider == KSP) == (provider_type == 0) else None
 
     def acquire_code(self, link: KeyLink) -> int:
         """What opening the key silently gives: 0, or an error code."""

@@ -6,7 +6,7 @@
     ModuleVersion = '2.0.0.0'
     GUID = '6c616200-0000-4000-8000-000000000001'
     # By name: PowerShell loads a module for a command that it does not know only where its manifest names that command.
-    FunctionsToExport = @('Get-RemoteAccess', 'Set-RemoteAccess', 'Get-RemoteAccessLoadBalancer')
+    FunctionsToExport = @('Get-RemoteAccess', 'Set-RemoteAccess', 'Get-RemoteAccessLoadBalancer', 'Get-VpnAuthProtocol')
     CmdletsToExport = @()
     AliasesToExport = @()
 }

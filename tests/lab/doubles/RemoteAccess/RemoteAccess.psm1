@@ -12,6 +12,8 @@
 #   Nodes\NAME     a node of the load-balanced cluster and its StatusCode; with " without certificate" behind it the node lacks that
 #   Fails          Set-RemoteAccess fails with this text
 #   GetFails       Get-RemoteAccess fails with this text
+#   Advertised     DER of the certificate that IKEv2 clients are shown (CertificateAdvertised of Get-VpnAuthProtocol)
+#   AuthFails      Get-VpnAuthProtocol fails with this text
 #   Ignores (1)    Set-RemoteAccess does nothing, and does not say so
 #
 # Microsoft's commands are made of CIM classes: their errors end a caller only with -ErrorAction Stop, and they do not see
@@ -217,6 +219,21 @@ function Get-RemoteAccessLoadBalancer {
         return
     }
     return [pscustomobject] @{ NlbNodeStatus = $nodes }
+}
+
+function Get-VpnAuthProtocol {
+    [CmdletBinding()]
+    param()
+    $fails = Get-Value $Lab 'AuthFails'
+    if ($fails) {
+        Write-Failure $PSCmdlet $fails
+        return
+    }
+    $certificate = Get-Value $Lab 'Advertised'
+    if ($null -ne $certificate -and (Get-Value $Lab 'Form') -ne 1) {
+        $certificate = [X509Certificate2]::new([byte[]] $certificate)
+    }
+    return [pscustomobject] @{ CertificateAdvertised = $certificate }
 }
 
 function Set-RemoteAccess {
