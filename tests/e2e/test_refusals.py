@@ -89,7 +89,8 @@ def test_a_certificate_that_the_balancer_may_not_have_yet(site: Site) -> None:
 
 
 def test_neither_pfx_nor_thumbprint(site: Site) -> None:
-    assert "Give sstp_certificate_pfx, sstp_certificate_certificate, sstp_certificate_thumbprint or sstp_certificate_dns_names" in refused(site, sstp_certificate_pfx="")
+    message = refused(site, sstp_certificate_pfx="")
+    assert "Give sstp_certificate_pfx, sstp_certificate_certificate, sstp_certificate_thumbprint or sstp_certificate_dns_names" in message
 
 
 def test_no_windows_host(controller) -> None:
