@@ -8,18 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ansible.utils.display import Display
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import CHANGE_SPEC, Result, SstpAction
-from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteValue, ImportPfx
+from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Change, DeleteCertificate, DeleteKey, DeleteValue
+from ansible_collections.rras.sstp.plugins.plugin_utils.circumstances import circumstances_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import Circumstances, clean_severities, fitness
-from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness, require_rights, require_unused, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness, require_rights, require_usable
+from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, chain_result, import_changes, imports_key, taken_back, with_imports
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import optional_thumbprint
-from ansible_collections.rras.sstp.plugins.plugin_utils.names import MACHINE_KEYSET, PREDECESSORS_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, stored_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.selection import select
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of, sealed
-from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState, PrivateKey, StoredCertificate
-from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import clean_names
+from ansible_collections.rras.sstp.plugins.plugin_utils.state import HostState
+from ansible_collections.rras.sstp.plugins.plugin_utils.users import container_of, require_orphan, require_unused, unlisted, unread_users
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import clean_names, with_issuers
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import Candidate
 
@@ -29,6 +33,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent", "query"], "default": "present"},
     "exportable": {"type": "bool", "default": False},
     "friendly_name": {"type": "str"},
+    "key_provider": {"type": "str", "choices": ["default", "cng"], "default": "default"},
+    "trust_root": {"type": "bool", "default": False},
+    "key_container": {"type": "str"},
     "successor": {"type": "str"},
 }
 
@@ -38,17 +45,22 @@ HEADER = "Certificates of LocalMachine\\MY"
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
     CONSTRAINTS = {
-        "required_if": [("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names"), True), ("state", "absent", ("thumbprint",))],
+        "required_if": [("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names", "key_container"), True), ("state", "absent", ("thumbprint", "key_container"), True)],
+        "mutually_exclusive": [("key_container", "thumbprint")],
         "required_by": {"pfx_password": "pfx"},
     }
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
+        if args["key_container"] is not None:
+            return self._absent_container(args["key_container"], backend, args["state"])
         candidate = candidate_of(args, self.read_source)
         names, severities = clean_names(args), clean_severities(args["severities"])
         thumbprint = candidate.certificate.thumbprint if candidate else optional_thumbprint(args)
         wanted = (thumbprint,) if thumbprint else ()
         # Before one is removed RRAS is asked whether it is its own, whatever mode the registry tells.
-        scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if args["state"] == "absent" else "never")
+        absent = args["state"] == "absent"
+        scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if absent else "never", users=absent or args["state"] == "query")
+        scope = with_issuers(scope, candidate)
         state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
         selection = None
         if thumbprint is None and names:
@@ -56,10 +68,10 @@ class ActionModule(SstpAction):
             thumbprint = selection.chosen.thumbprint
             scope = replace(scope, thumbprints=(thumbprint,), prove=(thumbprint,))
             state = backend.observe(scope)
-        around = Circumstances(state.time, state.seen_at, names=names, issuers=candidate.issuers if candidate else None, severities=severities)
+        around = circumstances_of(state, thumbprint, names=names, severities=severities, given=candidate.issuers if candidate else None)
         if args["state"] == "query" or thumbprint is None:
             result = _query(state, thumbprint)
-        elif args["state"] == "absent":
+        elif absent:
             result = self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
         else:
             result = self._present(state, thumbprint, candidate, args, backend, scope, around)
@@ -68,38 +80,60 @@ class ActionModule(SstpAction):
     def _present(
         self, state: HostState, thumbprint: str, candidate: Candidate | None, args: dict[str, Any], backend: Backend, scope: Scope, around: Circumstances
     ) -> Result:
-        stored = state.certificate(thumbprint)
         if candidate is not None:
             require_fitness(candidate.certificate, around)
         if candidate is None or candidate.key is None:
-            require_usable(stored, thumbprint)
-            return _result(state, state, thumbprint, changed=False)
-        if stored and stored.key and stored.key.usable and stored.key.problem is None:
-            return _result(state, state, thumbprint, changed=False)
-        require_rights(state)
-        if self.check_mode:
-            after = _with_import(state, candidate, args["friendly_name"])
-        else:
-            friendly = args["friendly_name"] or ""
-            change = ImportPfx(thumbprint, exportable=args["exportable"], friendly_name=friendly, replace=stored is not None)
-            after = backend.apply(scope, state, [change], sealed(candidate, state.build)).state
-            _require_proof(after, thumbprint, backend, scope, keep=stored is not None)
-        return _result(state, after, thumbprint, changed=True)
+            require_usable(state.certificate(thumbprint), thumbprint)
+        options = ImportOptions(args["exportable"], args["friendly_name"] or "", args["key_provider"], args["trust_root"])
+        changes = import_changes(state, candidate, options) if candidate else []
+        after = state
+        if candidate is not None and changes:
+            require_rights(state)
+            after = with_imports(state, candidate, changes, args["friendly_name"]) if self.check_mode else _import(state, candidate, changes, backend, scope)
+        return _result(state, after, thumbprint, candidate, changed=bool(changes))
 
     def _absent(self, state: HostState, thumbprint: str, successor: str | None, backend: Backend, scope: Scope) -> Result:
         changes: list[Change] = []
+        unread = unread_users(state)
         if state.certificate(thumbprint):
             require_unused(state, thumbprint, successor if self.check_mode else None)
             changes.append(DeleteCertificate(thumbprint))
+            for sentence in unread:
+                Display().warning(sentence)
         if thumbprint in state.predecessors:
             changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
         if changes:
             require_rights(state)
         if changes and not self.check_mode:
-            after = backend.apply(scope, state, changes).state
+            after = backend.apply(replace(scope, users=False), state, changes).state
         else:
             after = replace(state, certificates=tuple(c for c in state.certificates if (c.thumbprint, c.store) != (thumbprint, "MY")))
-        return _result(state, after, thumbprint, changed=bool(changes))
+        return {**_result(state, after, thumbprint, changed=bool(changes)), "advice": unread if changes else []}
+
+    def _absent_container(self, name: str, backend: Backend, wanted: str) -> Result:
+        if wanted != "absent":
+            raise SstpError(f"Option key_container goes with state: absent, and not with {wanted}; there is nothing else to be done with a container alone.")
+        scope = Scope(users=True)
+        state = self.look(backend, scope)[0]
+        container = container_of(state, name)
+        if container is not None:
+            require_orphan(state, name)
+            require_rights(state)
+            if not self.check_mode:
+                backend.apply(Scope(), state, [DeleteKey(container.container, container.provider, container.provider_type)])
+        sides = [{name: "present" if there else "absent"} for there in (container is not None, False)]
+        nothing = {"thumbprint": None, "certificate": None, "certificates": [], "chain": [], "problems": [], "passed_over": []}
+        return {"changed": container is not None, **nothing, "advice": unlisted(state), "diff": diff(*sides, "Key containers of the machine")}
+
+
+def _import(state: HostState, candidate: Candidate, changes: list[Change], backend: Backend, scope: Scope) -> HostState:
+    """Raises SstpError where the key that was imported does not sign: it would end in error 1312."""
+    thumbprint = candidate.certificate.thumbprint
+    if not imports_key(changes):
+        return backend.apply(scope, state, changes).state
+    after = backend.apply(scope, state, changes, sealed(candidate, state.build)).state
+    _require_proof(after, thumbprint, backend, scope, changes, keep=state.certificate(thumbprint) is not None)
+    return after
 
 
 def _problems(state: HostState, thumbprint: str | None, candidate: Candidate | None, around: Circumstances) -> list[dict[str, Any]]:
@@ -109,15 +143,8 @@ def _problems(state: HostState, thumbprint: str | None, candidate: Candidate | N
     return [problem.to_result() for problem in fitness(certificate, around)] if certificate else []
 
 
-def _with_import(state: HostState, candidate: Candidate, friendly_name: str | None) -> HostState:
-    """The state as it would be with the candidate in MY; nobody has tried its key there yet."""
-    others = tuple(c for c in state.certificates if (c.thumbprint, c.store) != (candidate.certificate.thumbprint, "MY"))
-    key = PrivateKey(None, None, 0, MACHINE_KEYSET, 0, acquire_code=None, proven=None)
-    return replace(state, certificates=(*others, StoredCertificate(candidate.certificate, "MY", friendly_name, key)))
-
-
-def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: Scope, *, keep: bool) -> None:
-    """A key that does not sign after the import is taken out again: it would end in error 1312."""
+def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: Scope, changes: list[Change], *, keep: bool) -> None:
+    """A key that does not sign after the import is taken out again, and with it what has come along."""
     try:
         require_usable(state.certificate(thumbprint), thumbprint, imported=True)
     except SstpError as reason:
@@ -125,7 +152,7 @@ def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: S
             reason.facts["changed"] = True
             raise
         try:
-            backend.apply(scope, state, [DeleteCertificate(thumbprint)])
+            backend.apply(scope, state, taken_back(changes))
         except SstpError as stuck:
             raise SstpError(f"{reason} Nor could it be taken out again: {stuck}", changed=True) from None
         raise
@@ -134,17 +161,25 @@ def _require_proof(state: HostState, thumbprint: str, backend: Backend, scope: S
 def _query(state: HostState, thumbprint: str | None) -> Result:
     found = [stored_result(c, state) for c in state.certificates if c.store == "MY" and thumbprint in (None, c.thumbprint)]
     one = found[0] if thumbprint and found else None
-    return {"changed": False, "certificate": one, "certificates": found, "thumbprint": thumbprint, "diff": diff({}, {}, HEADER)}
+    told = {"certificate": one, "certificates": found, "thumbprint": thumbprint, "chain": [], "advice": unread_users(state)}
+    return {"changed": False, **told, "diff": diff({}, {}, HEADER)}
 
 
-def _result(before: HostState, after: HostState, thumbprint: str, *, changed: bool) -> Result:
+def _result(before: HostState, after: HostState, thumbprint: str, candidate: Candidate | None = None, *, changed: bool) -> Result:
     stored = after.certificate(thumbprint)
+    chain = chain_result(before, after, candidate)
+    come = [one for one in chain if one["state"] == "imported"]
+    sides = [_side(before, thumbprint), _side(after, thumbprint, imported=changed)]
+    for side, there in zip(sides, ("absent", "present"), strict=True):
+        side.update({f"{one['thumbprint']} ({one['certificate_store_name']})": there for one in come})
     return {
         "changed": changed,
         "thumbprint": thumbprint,
         "certificate": stored_result(stored, after) if stored else None,
         "certificates": [stored_result(stored, after)] if stored else [],
-        "diff": diff(_side(before, thumbprint), _side(after, thumbprint, imported=changed), HEADER),
+        "chain": chain,
+        "advice": [],
+        "diff": diff(*sides, HEADER),
     }
 
 

@@ -23,5 +23,5 @@ class ActionModule(SstpAction):
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         ports = (clean_port(args["port"]),) if args["port"] is not None else ()
-        scope = Scope(ports=ports, prove_bound=True, remote_access=args["remote_access"])
+        scope = Scope(ports=ports, prove_bound=True, remote_access=args["remote_access"], users=True)
         return {"changed": False, "server": server_result(backend.observe(scope))}

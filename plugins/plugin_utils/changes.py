@@ -8,7 +8,8 @@ Each has a sentence for people, in the words of what will be done.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .errors import one_line
@@ -117,6 +118,7 @@ class ImportPfx:
     exportable: bool = False
     friendly_name: str = ""
     replace: bool = False
+    key_provider: str = "default"
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -126,10 +128,41 @@ class ImportPfx:
             "exportable": self.exportable,
             "friendly_name": self.friendly_name,
             "replace": self.replace,
+            "key_provider": self.key_provider,
         }
 
     def describe(self) -> str:
         return f"import {self.thumbprint} into LocalMachine\\{self.store}"
+
+
+@dataclass(frozen=True)
+class ImportCertificate:
+    """A certificate without a key; der are its bytes."""
+
+    thumbprint: str
+    store: str
+    der: bytes = field(repr=False)
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "import_certificate", "thumbprint": self.thumbprint, "store": self.store, "raw": base64.b64encode(self.der).decode()}
+
+    def describe(self) -> str:
+        return f"import {self.thumbprint} into LocalMachine\\{self.store}"
+
+
+@dataclass(frozen=True)
+class DeleteKey:
+    """A key container of the machine; provider_type 0 is CNG. There is no way back."""
+
+    container: str
+    provider: str
+    provider_type: int
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"kind": "delete_key", "container": self.container, "provider": self.provider, "provider_type": self.provider_type}
+
+    def describe(self) -> str:
+        return f"delete the key container {self.container} ({self.provider})"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .balancer import Balancer
+from .circumstances import circumstances_of
 from .errors import one_line
-from .fitness import RULES, Circumstances, fitness
+from .fitness import RULES, fitness
 from .plan import Wanted
 from .state import HostState, RegistryValue
 from .wire import Sight
@@ -74,7 +75,7 @@ def fitness_findings(certificate: Certificate, subject: str, state: HostState, p
 
     served_here: by the server itself, so that its service raises events about it.
     """
-    around = Circumstances(state.time, state.seen_at, policy.expiry_days, policy.names, severities=policy.severities)
+    around = circumstances_of(state, certificate.thumbprint, names=policy.names, severities=policy.severities, expiry_days=policy.expiry_days)
     for problem in fitness(certificate, around):
         rule = RULES.get(problem.id)
         event = rule.event if rule and served_here else None

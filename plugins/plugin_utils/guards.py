@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from .changes import Change, DeleteValue, Forgotten, Hold, SetValue
-from .errors import SstpError, one_line
+from .errors import SstpError
 from .fitness import Circumstances, fitness
 from .inputs import Endpoint, pair
-from .names import ADMINISTRATOR, BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, OFFLOAD, SERVICE_DISABLED, SSTP_APP_ID, SSTP_KEY, is_program, owner_of
+from .names import (
+    ADMINISTRATOR,
+    BEFORE_OFFLOAD_KEY,
+    CONFIG_STORE_KEY,
+    OFFLOAD,
+    SERVICE_DISABLED,
+    SSTP_APP_ID,
+    SSTP_KEY,
+    is_program,
+    owner_of,
+)
 from .sstp.verification import verify_name
 from .state import HostState, StoredCertificate
 from .x509 import Certificate
@@ -145,50 +154,3 @@ def require_ownership(state: HostState, endpoints: Iterable[Endpoint], take_over
                 f"The HTTP.SYS record of {endpoint} belongs to {owner} (app_id {record.app_id}), so it was not touched; "
                 "set take_over to true if SSTP and its owner are to share the certificate."
             )
-
-
-def users_of(state: HostState, thumbprint: str, store: str = "MY") -> list[str]:
-    """What still refers to a certificate of a store, each as a phrase; a record without a store name means MY."""
-    users = [
-        f"the HTTP.SYS record of {record.endpoint} ({owner_of(record.app_id)})"
-        for record in state.records
-        if record.certificate_hash == thumbprint and record.store == store
-    ]
-    users = [one_line(user) for user in users]
-    stored = state.certificate(thumbprint, store)
-    if stored is None:
-        return users
-    if state.sha256 is not None and state.sha256.data == stored.certificate.sha256:
-        users.append("the SHA-256 hash of SstpSvc")
-    if state.remote_access is not None and state.remote_access.certificate == stored.certificate:
-        users.append("the configuration of RRAS itself (Get-RemoteAccess)")
-    if stored.key is not None:
-        users += [
-            f"the certificate {other.thumbprint}, which has the same private key"
-            for other in state.certificates
-            if other is not stored and _container(stored) is not None and _container(other) == _container(stored)
-        ]
-    return users
-
-
-def _container(stored: StoredCertificate) -> tuple[str, str] | None:
-    """Provider and container of the key, in one spelling; None where they are not known."""
-    if stored.key is None or stored.key.container is None:
-        return None
-    return (stored.key.provider or "").lower(), stored.key.container.lower()
-
-
-def require_unused(state: HostState, thumbprint: str, successor: str | None) -> None:
-    """A certificate goes only when nothing refers to it.
-
-    successor: for check mode, the certificate that a rotation would by then have put in its place in SSTP's pair and hashes.
-    """
-    users = users_of(state if successor in (None, thumbprint) else _as_rotated(state, thumbprint), thumbprint)
-    if users:
-        raise SstpError(f"The certificate {thumbprint} was not removed, because it is still used: {'; '.join(users)}.", used_by=users)
-
-
-def _as_rotated(state: HostState, old: str) -> HostState:
-    endpoints = pair(state.port)
-    records = tuple(record for record in state.records if record.endpoint not in endpoints or record.certificate_hash != old)
-    return replace(state, records=records, parameters={}, remote_access=None)

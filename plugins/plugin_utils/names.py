@@ -50,10 +50,16 @@ HARDWARE_PROVIDERS = (
     "Microsoft Platform Crypto Provider",
 )
 
+# The stores of those that issue certificates: intermediate ones and roots.
+CA_STORE, ROOT_STORE = AUTHORITY_STORES = ("CA", "ROOT")
+
 SERVICE_DISABLED = 4
 
 # CRYPT_MACHINE_KEYSET, NCRYPT_MACHINE_KEY_FLAG
 MACHINE_KEYSET = 0x20
+# Key containers that no certificate names and that a program lives by, in lower case: IIS and .NET encrypt their configuration with the first three
+# (https://learn.microsoft.com/previous-versions/aspnet/yxw286t2(v=vs.100) and IIS's own applicationHost.config), Remote Desktop has its RSA key in the last.
+KEPT_CONTAINERS = ("iisconfigurationkey", "iiswaskey", "netframeworkconfigurationkey", "tsseckeyset1")
 # KeySpec of a key in a CSP (wincrypt.h); keys of CNG have 0.
 AT_SIGNATURE = 2
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from .guards import users_of
 from .inputs import Endpoint, pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, mode_evidence
 from .names import CONFIG_STORE_KEY, MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, SSTP_KEY, owner_of
 from .state import HostState, LoggedEvent, PrivateKey, RegistryValue, Served, Service, SslRecord, StoredCertificate
+from .users import orphans, unlisted, unread_users, users_of
 from .windows import explain
 from .x509 import Certificate
 
@@ -61,13 +61,15 @@ def certificate_result(certificate: Certificate) -> dict[str, Any]:
 
 def _key_result(key: PrivateKey | None) -> dict[str, Any]:
     if key is None:
-        return {"state": "absent", "provider": None, "container": None, "machine": None, "code": None}
+        return {"state": "absent", **dict.fromkeys(("provider", "container", "machine", "exportable", "acl_problem", "code"))}
     state = {None: "untested", True: "proven" if key.proven else "opens", False: "unusable"}[key.usable]
     return {
         "state": state,
         "provider": key.provider,
         "container": key.container,
         "machine": bool(key.flags & MACHINE_KEYSET),
+        "exportable": key.exportable,
+        "acl_problem": key.acl_problem,
         "code": key.acquire_code,
     }
 
@@ -152,6 +154,9 @@ def server_result(state: HostState) -> dict[str, Any]:
         "config_store": None if state.config_store is None else {name: _shown(value) for name, value in state.config_store.items()},
         "adapters": [{**asdict(adapter), "addresses": list(adapter.addresses)} for adapter in state.adapters],
         "certificates": [stored_result(stored, state) for stored in state.certificates],
+        "authorities": [{**certificate_result(one.certificate), "certificate_store_name": one.store} for one in state.authorities],
+        "orphaned_key_containers": [{"container": one.container, "provider": one.provider} for one in orphans(state)],
+        "unread": [*unread_users(state), *unlisted(state)],
         "services": [_service_result(service) for service in state.services],
         "sessions": state.sessions,
         "sessions_error": None if state.sessions_error is None else f"The VPN sessions could not be counted: {explain(state.sessions_error)}.",

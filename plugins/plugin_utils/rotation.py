@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .changes import DeleteRecord, DeleteValue, Plan, SetRecord, SetServices, SetValue, record_to_wire
+from .circumstances import circumstances_of
 from .errors import SstpError, one_line
 from .fitness import Circumstances, Problem, fitness
 from .guards import require_fitness, require_ownership, require_remote_access, require_restartable, require_sstp, require_usable, require_way_back
@@ -75,13 +76,13 @@ def circumstances(state: HostState, wanted: Wanted) -> Circumstances:
     """What the certificate of that rotation is held against; that it follows another one matters only where it is not bound yet."""
     record = next((r for r in state.pair if r), None)
     old = state.certificate(record.certificate_hash, record.store) if record else None
-    return Circumstances(
-        now=state.time,
-        here=state.seen_at,
+    return circumstances_of(
+        state,
+        wanted.thumbprint,
         names=wanted.names,
-        old=old.certificate if old and target_mode(state, wanted.mode) != OFFLOAD else None,
-        issuers=wanted.issuers,
         severities=wanted.severities,
+        given=wanted.issuers,
+        old=old.certificate if old and target_mode(state, wanted.mode) != OFFLOAD else None,
     )
 
 

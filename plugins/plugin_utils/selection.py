@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .circumstances import circumstances_of
 from .errors import SstpError, one_line
 from .fitness import ERROR, Circumstances, fitness
 from .results import stamp
@@ -47,7 +48,7 @@ class Selection:
 
 def select(state: HostState, names: tuple[str, ...], severities: Mapping[str, str]) -> Selection:
     """The newest certificate of LocalMachine\\MY that covers all the names and is fit. Raises SstpError that tells of each one where none is."""
-    around = Circumstances(now=state.time, here=state.seen_at, names=names, severities=severities)
+    around = circumstances_of(state, None, names=names, severities=severities)
     fit: list[StoredCertificate] = []
     unfit: list[PassedOver] = []
     for stored in sorted((c for c in state.certificates if c.store == "MY"), key=_newness, reverse=True):

@@ -10,14 +10,16 @@ import datetime as dt
 import ipaddress
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .acl import acl_problem
 from .inputs import Endpoint, lower_host, pair
 from .names import (
     ADMINISTRATOR,
     AT_SIGNATURE,
+    AUTHORITY_STORES,
     AUTOMATIC,
     BEFORE_OFFLOAD_KEY,
     BY_ADMIN_VALUE,
@@ -105,6 +107,15 @@ class PrivateKey:
     key_spec: int
     acquire_code: int | None
     proven: bool | None
+    # None where it is not known.
+    exportable: bool | None = None
+    # Its DACL as SDDL.
+    security: str | None = None
+
+    @property
+    def acl_problem(self) -> str | None:
+        """What its ACL keeps SYSTEM from, as a phrase."""
+        return acl_problem(self.security)
 
     @property
     def defect(self) -> str | None:
@@ -123,7 +134,7 @@ class PrivateKey:
         """Why HTTP.SYS cannot use it, as a phrase. It opens keys as SYSTEM, which has none of the keys of users, whoever else can open them."""
         if self.defect is None and not self.flags & MACHINE_KEYSET:
             return "it is a key of a user, and not of the machine"
-        return self.defect
+        return self.defect or self.acl_problem
 
     @property
     def usable(self) -> bool | None:
@@ -145,6 +156,44 @@ class StoredCertificate:
     @property
     def thumbprint(self) -> str:
         return self.certificate.thumbprint
+
+
+@dataclass(frozen=True)
+class KeyReference:
+    """That a certificate of a store of LocalMachine, or of a service (NTDS\\MY), says that its key is in that container."""
+
+    store: str
+    thumbprint: str
+    container: str | None
+
+
+@dataclass(frozen=True)
+class KeyContainer:
+    """A key container of the machine; provider_type 0 is CNG."""
+
+    container: str
+    provider: str
+    provider_type: int
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Who names which key container, and which there are. truncated: there are more of these than are told. errors as in Served."""
+
+    references: tuple[KeyReference, ...] = ()
+    containers: tuple[KeyContainer, ...] = ()
+    truncated: bool = False
+    errors: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Mention:
+    """That a thumbprint is written in a place (index in PLACES), and where in it; or why that could not be read (error as in Served)."""
+
+    place: int
+    where: str | None
+    thumbprint: str | None
+    error: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +248,8 @@ class RemoteAccess:
     connect_to: str | None = None
     nodes: tuple[Node, ...] = ()
     error: Mapping[str, Any] | None = None
+    # What IKEv2 shows its clients (Get-VpnAuthProtocol).
+    advertised: Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -238,6 +289,13 @@ class HostState:
     # How many VPN sessions there are, of every protocol; None where that is not known, with an error as in Served where it was asked.
     sessions: int | None = None
     sessions_error: Mapping[str, Any] | None = None
+    # Of the stores CA and ROOT: what was asked for, and the issuers of the certificates of asked.
+    authorities: tuple[StoredCertificate, ...] = ()
+    # Thumbprints of the certificates whose issuers were looked for.
+    asked: frozenset[str] = frozenset()
+    # None where nobody has looked.
+    keys: Keys | None = None
+    mentions: tuple[Mention, ...] | None = None
     # When it was looked at, by the controller's clock; None where that does not matter.
     seen_at: dt.datetime | None = field(default=None, compare=False)
 
@@ -252,6 +310,13 @@ class HostState:
 
     def certificate(self, thumbprint: str, store: str = "MY") -> StoredCertificate | None:
         return next((c for c in self.certificates if c.thumbprint == thumbprint and c.store == store.upper()), None)
+
+    def authority(self, thumbprint: str, store: str) -> StoredCertificate | None:
+        """A certificate of CA or ROOT, as far as it was told."""
+        return next((c for c in self.authorities if c.thumbprint == thumbprint and c.store == store), None)
+
+    def authorities_of(self, store: str) -> tuple[Certificate, ...]:
+        return tuple(c.certificate for c in self.authorities if c.store == store)
 
     def parameter(self, name: str) -> RegistryValue | None:
         """A value of SstpSvc's key; value names are not case-sensitive."""
@@ -351,13 +416,17 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
     events, events_error = read_events(facts.get("events") or {})
     services = tuple(_read_service(s) for s in facts.get("services") or ())
     sessions, sessions_error = read_sessions(facts.get("sessions"), services if "services" in facts else None)
+    records = tuple(read_record(r) for r in http.get("records") or ())
+    stored = tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content)
+    # Whole only where a record has its certificate there.
+    named = {record.store for record in records if record.endpoint.port in ports}
     return HostState(
         state_id=state_id,
         port=ports[0],
         ports=ports,
-        records=tuple(read_record(r) for r in http.get("records") or ()),
+        records=records,
         parameters=_read_values(sstp.get("parameters")),
-        certificates=tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content),
+        certificates=tuple(c for c in stored if c.store not in AUTHORITY_STORES or c.store in named),
         services=services,
         served=tuple(_read_served(s) for s in facts.get("served") or ()),
         host={name: value for name, value in (facts.get("host") or {}).items() if name != "adapters"},
@@ -372,6 +441,9 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         remote_access=_read_remote_access(facts.get("remote_access")),
         sessions=sessions,
         sessions_error=sessions_error,
+        authorities=tuple(c for c in stored if c.store in AUTHORITY_STORES),
+        keys=_read_keys(facts.get("keys")),
+        mentions=_read_mentions(facts.get("mentions")),
     )
 
 
@@ -430,7 +502,26 @@ def _read_key(fact: Mapping[str, Any] | None, certificate: Certificate, challeng
         key_spec=int(fact["key_spec"]),
         acquire_code=fact["acquire_code"],
         proven=proven,
+        exportable=fact.get("exportable"),
+        security=fact.get("security"),
     )
+
+
+def _read_keys(fact: Mapping[str, Any] | None) -> Keys | None:
+    if fact is None:
+        return None
+    return Keys(
+        references=tuple(KeyReference(str(r["store"]).upper(), str(r["thumbprint"]).upper(), r["container"]) for r in fact["references"]),
+        containers=tuple(KeyContainer(str(c["container"]), str(c["provider"]), int(c["provider_type"])) for c in fact["containers"]),
+        truncated=bool(fact["truncated"]),
+        errors=tuple(fact["errors"]),
+    )
+
+
+def _read_mentions(facts: Iterable[Mapping[str, Any]] | None) -> tuple[Mention, ...] | None:
+    if facts is None:
+        return None
+    return tuple(Mention(int(m["place"]), m["where"], str(m["thumbprint"]).upper() if m["thumbprint"] else None, m.get("error")) for m in facts)
 
 
 def _read_service(fact: Mapping[str, Any]) -> Service:
@@ -451,7 +542,7 @@ def _read_adapter(fact: Mapping[str, Any]) -> Adapter:
 def _read_remote_access(fact: Mapping[str, Any] | None) -> RemoteAccess | None:
     if fact is None:
         return None
-    raw = fact.get("ssl_certificate")
+    raw, advertised = fact.get("ssl_certificate"), fact.get("advertised")
     return RemoteAccess(
         available=bool(fact["available"]),
         certificate=read_stored(base64.b64decode(raw)) if raw else None,
@@ -459,6 +550,7 @@ def _read_remote_access(fact: Mapping[str, Any] | None) -> RemoteAccess | None:
         connect_to=fact.get("connect_to") or None,
         nodes=tuple(Node(str(node["name"]), str(node["status"])) for node in fact.get("nodes") or ()),
         error=fact.get("error"),
+        advertised=read_stored(base64.b64decode(advertised)) if advertised else None,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .balancer import Balancer, look_at_balancer, parse_balancer, require_one_certificate
+from .chains import details_of
 from .errors import SstpError
 from .fitness import clean_severities
 from .inputs import clean_hex, clean_name, clean_port, optional_thumbprint
@@ -101,7 +102,17 @@ def scope_for(args: Mapping[str, Any], source: Source) -> Scope:
     thumbprints = (source.thumbprint,) if source.thumbprint else ()
     ports = (clean_port(args["port"]),) if args["port"] is not None else ()
     asked = "always" if args["mode"] == ADMINISTRATOR and args["writer"] == "remote_access" else "unless_automatic"
-    return Scope(ports=ports, thumbprints=thumbprints, prove=thumbprints, prove_bound=True, remote_access=asked)
+    return with_issuers(Scope(ports=ports, thumbprints=thumbprints, prove=thumbprints, prove_bound=True, remote_access=asked), source.candidate)
+
+
+def with_issuers(scope: Scope, candidate: Candidate | None) -> Scope:
+    """That scope, and what CA and ROOT have above the candidate."""
+    if candidate is None:
+        return scope
+    above = candidate.issuers or ()
+    details = [details_of(one) for one in (candidate.certificate, *above)]
+    names = dict.fromkeys(one.issuer for one in details if one is not None and not one.is_self_issued)
+    return replace(scope, authorities=tuple(one.thumbprint for one in above), issuers=tuple(names))
 
 
 def at_port_after(args: Mapping[str, Any], state: HostState, scope: Scope, backend: Backend) -> tuple[HostState, Scope]:

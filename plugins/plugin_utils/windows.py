@@ -16,6 +16,7 @@ from typing import Any
 from .changes import Change, SetServices, value_is
 from .errors import ConflictError, ConnectionLost, SstpError, shortened
 from .names import BY_ADMIN_VALUE, CONFIG_STORE_KEY, HARDWARE_PROVIDERS, SSTP_KEY, USE_HTTPS_VALUE
+from .places import PLACES
 from .reconnection import Reconnection
 from .state import HostState, parse_time, read_state
 
@@ -51,6 +52,7 @@ class Scope:
 
     events_since (ISO 8601, UTC): the events of RasSstp since then are read as well. remote_access: whether RRAS itself is asked, which costs a
     second or more: never, always, or unless_automatic (where the registry does not say that the service chooses the certificate).
+    authorities: thumbprints to tell of the stores CA and ROOT. issuers: names (DER) whose certificates there are told as well. users: whether what else may use a certificate or its key is read as well.
     """
 
     ports: tuple[int, ...] = ()
@@ -60,6 +62,9 @@ class Scope:
     facets: tuple[str, ...] | None = None
     events_since: str | None = None
     remote_access: str = "never"
+    authorities: tuple[str, ...] = ()
+    issuers: tuple[bytes, ...] = ()
+    users: bool = False
 
     def to_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -69,7 +74,14 @@ class Scope:
             "prove_bound": self.prove_bound,
             "untouched_providers": list(HARDWARE_PROVIDERS),
         }
+        if self.authorities:
+            options["authorities"] = list(self.authorities)
+        if self.issuers:
+            options["issuers"] = [base64.b64encode(name).decode() for name in self.issuers]
         more = []
+        if self.users:
+            more += ["keys", "mentions"]
+            options["places"] = [place.to_wire() for place in PLACES]
         if self.events_since is not None:
             more.append("events")
             options["events_since"] = self.events_since
@@ -121,7 +133,7 @@ class Backend:
         except ConnectionLost:
             self._reconnection.reset()
             result = self._run(options, challenge)
-        return _state(result, challenge)
+        return _state(result, challenge, scope)
 
     def apply(self, scope: Scope, state: HostState, changes: Sequence[Change], secret: Secret | None = None) -> Applied:
         """Carry out the changes if the host is still as it was in that state. Raises SstpError; what was done is undone then.
@@ -140,7 +152,7 @@ class Backend:
         result = self._change(scope, state, options, challenge)
         if result["outcome"] == "cancelled":
             result = self._change(scope, state, options, challenge)
-        after = _state(result, challenge)
+        after = _state(result, challenge, scope)
         if result["outcome"] == "conflict":
             differences = "; ".join(differing(state, after, scope.thumbprints)) or "it cannot be told what"
             raise ConflictError(f"The host has changed since it was looked at ({differences}), so nothing was touched; run again.")
@@ -165,7 +177,7 @@ class Backend:
         if not (result["found"] or asked_again):
             raise ConflictError("Another run was changing this host when it was looked at, and has ended since, so nothing was touched; run again.")
         self.mended = True
-        return _state(result, challenge)
+        return _state(result, challenge, scope)
 
     def _change(self, scope: Scope, state: HostState, options: dict[str, Any], challenge: bytes) -> dict[str, Any]:
         """The answer to one apply; outcome cancelled where the connection was lost before it began, and now it never will."""
@@ -220,8 +232,10 @@ def _kept_answer(result: Mapping[str, Any]) -> dict[str, Any]:
     return {**result, **answer}
 
 
-def _state(result: Mapping[str, Any], challenge: bytes) -> HostState:
-    return replace(read_state(result["facts"], str(result["state_id"]), challenge), seen_at=dt.datetime.now(dt.timezone.utc))
+def _state(result: Mapping[str, Any], challenge: bytes, scope: Scope) -> HostState:
+    state = read_state(result["facts"], str(result["state_id"]), challenge)
+    bound = {record.certificate_hash for record in state.records if record.endpoint.port in state.ports} if scope.prove_bound else set()
+    return replace(state, seen_at=dt.datetime.now(dt.timezone.utc), asked=frozenset({*scope.thumbprints, *scope.prove, *bound}))
 
 
 def _last_start(changes: Sequence[Change], steps: Sequence[Mapping[str, Any]]) -> dt.datetime | None:

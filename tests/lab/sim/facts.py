@@ -163,6 +163,7 @@ class Observer:
         mattering = [*to_prove, *self._options["thumbprints"]]
         found: set[int] = set()
         names = {entry.certificate.issuer for entry in entries if held(mattering, entry.certificate.thumbprint)}
+        names |= {base64.b64decode(name) for name in self._options["issuers"]}
         for _ in range(CHAIN_LIMIT):
             above = [entry for items in authorities.values() for entry in items if entry.certificate.subject in names - {None} and id(entry) not in found]
             found |= {id(entry) for entry in above}

@@ -35,6 +35,7 @@ SPEC: dict[str, Option] = {
     "ports": Option("list", "int", []),
     "thumbprints": Option("list", "str", []),
     "authorities": Option("list", "str", []),
+    "issuers": Option("list", "str", []),
     "places": Option("list", "dict", []),
     "prove": Option("list", "str", []),
     "prove_bound": Option("bool", default=False),
