@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
@@ -12,6 +13,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, import_changes, is_usable
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_address, clean_number, clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, target_mode
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
@@ -31,6 +33,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "expiry_days": {"type": "int", "default": 30},
+    "trust_root": {"type": "bool", "default": False},
     "probe_address": {"type": "str"},
     "probe_host": {"type": "str"},
     "probe_port": {"type": "int"},
@@ -53,7 +56,7 @@ class ActionModule(SstpAction):
         if args["probe_port"] is not None:
             clean_port(args["probe_port"], "probe_port")
         public = tuple(clean_address(text, "public_addresses") for text in args["public_addresses"] or ())
-        scope = scope_for(args, source)
+        scope = replace(scope_for(args, source), users=True)
         state = backend.observe(scope)
         probe_port = _probe_port(args, state)
         state, scope = at_port_after(args, state, scope, backend)
@@ -110,13 +113,18 @@ def _candidate_result(state: HostState, source: Source, wanted: Wanted | None, r
         "sha256": wanted.hash if wanted else source.sha256,
         "mode": target,
         # In offload mode the server has no use for the certificate itself.
-        "staged": target == OFFLOAD or (stored is not None and stored.key is not None and stored.key.usable is True and stored.key.problem is None),
+        "staged": target == OFFLOAD or (is_usable(stored) and not _missing(state, source, args)),
         "certificate": certificate_result(wanted.certificate) if wanted and wanted.certificate else None,
         "plan": described(plan, interrupted=state.interrupted),
         "advice": advice(state, wanted, plan) if wanted else [],
         "refusal": refusal(state, wanted, thumbprint, plan, take_over=args["take_over"], at_hand=source.at_hand) if wanted else str(reason),
         "problems": [problem.to_result() for problem in problems(state, wanted)] if wanted else [],
     }
+
+
+def _missing(state: HostState, source: Source, args: dict[str, Any]) -> bool:
+    """Is anything to be imported of what the controller has?"""
+    return source.candidate is not None and bool(import_changes(state, source.candidate, ImportOptions(trust_root=args["trust_root"])))
 
 
 def _result(

@@ -45,7 +45,10 @@ HEADER = "Certificates of LocalMachine\\MY"
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
     CONSTRAINTS = {
-        "required_if": [("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names", "key_container"), True), ("state", "absent", ("thumbprint", "key_container"), True)],
+        "required_if": [
+            ("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names", "key_container"), True),
+            ("state", "absent", ("thumbprint", "key_container"), True),
+        ],
         "mutually_exclusive": [("key_container", "thumbprint")],
         "required_by": {"pfx_password": "pfx"},
     }

@@ -42,6 +42,11 @@ options:
       - A bound certificate that expires within so many days is a finding. It must be V(0) or more.
     type: int
     default: 30
+  trust_root:
+    description:
+      - Whether the root that is given with the certificate is to be in the store Root of LocalMachine. It counts for RV(candidate.staged) alone.
+    type: bool
+    default: false
   probe_address:
     description:
       - Where clients reach the server, a name or an IP address. Each IPv4 and IPv6 address that it stands for is looked at from the controller,
@@ -153,8 +158,9 @@ findings:
         - "About the bound certificates, those of a balancer too, as C(docs/certificates.md) explains: V(key_unsupported), V(key_weak), V(key_large),
           V(signature_weak), V(signature_pss), V(eku_absent), V(eku_unfit), V(key_usage_unfit), V(certificate_is_ca), V(critical_extension_unknown),
           V(name_absent), V(name_missing), V(certificate_expired), V(certificate_expiring), V(certificate_not_yet_valid), V(self_signed),
-          V(revocation_absent), V(revocation_unreachable), V(certificate_unreadable). About the bound ones alone: V(certificate_missing),
-          V(key_unusable)."
+          V(revocation_absent), V(revocation_unreachable), V(certificate_unreadable). About the bound ones alone: V(chain_incomplete), V(issuer_expired), V(issuer_unfit),
+          V(certificate_missing), V(key_unusable)."
+        - "About the stores and their private keys: V(issuer_misplaced), V(key_orphaned)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."
         - "About administrator mode: V(configured_certificate_missing), V(configured_certificate_not_bound)."

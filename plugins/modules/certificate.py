@@ -16,11 +16,13 @@ description:
   - The private key is made to sign, and the signature is verified on the controller. A certificate whose key does not sign after the import is
     taken out again and the task fails, for binding it would end in error 1312. One that was there before the task stays.
   - A certificate is removed together with its private key, and only when nothing refers to it. HTTP.SYS records of all families and ports, the
-    SHA-256 hash of SstpSvc, and other certificates with the same key container are looked at. What RDP, IKEv2 or other programs have set is
-    not read yet.
+    SHA-256 hash of SstpSvc, what RRAS says of SSTP and IKEv2, the settings of WinRM, Remote Desktop, IIS, NPS, SQL Server and of services with
+    stores of their own are looked at, and the certificates of all stores of the machine that have the same key container. What of this cannot be
+    read does not stand in the way, and is told (RV(advice)). RD Gateway and AD FS have their certificates in records of HTTP.SYS.
   - The certificate may come as PFX, PEM, DER or PKCS7. One with a problem of the severity error is refused before anything is sent, see
     C(docs/certificates.md) and O(severities).
-  - The chain is judged, and not imported yet. Put intermediate certificates into the store CA of LocalMachine by other means.
+  - Intermediate certificates that are given with it go into the store CA of LocalMachine, where Windows looks for what it sends to clients. A root goes
+    into the store Root only with O(trust_root). Neither is removed again with the certificate.
 options:
   state:
     description:
@@ -39,7 +41,7 @@ options:
         dropped, and case does not matter.
       - O(state=present) requires this, O(pfx), O(certificate), O(private_key) or O(dns_names). Of several certificates in O(pfx) or O(certificate) it
         says which one is meant.
-      - O(state=absent) requires this.
+      - O(state=absent) requires this or O(key_container).
     type: str
   exportable:
     description:
@@ -51,6 +53,27 @@ options:
     description:
       - The name that Windows shows beside the certificate. It is used when the certificate is imported and does not change one that is there
         already with a key that works.
+    type: str
+  key_provider:
+    description:
+      - Where the private key is kept when it is imported. V(default) leaves that to Windows, which goes by the PFX and the key's algorithm, V(cng) has
+        it in the Microsoft Software Key Storage Provider.
+      - It does not change a key that is there already and works.
+    type: str
+    choices: [default, cng]
+    default: default
+  trust_root:
+    description:
+      - Whether a root certificate that is given with the chain is imported into the store Root of LocalMachine, so that the server trusts all that it has
+        issued. Clients get no trust from that.
+    type: bool
+    default: false
+  key_container:
+    description:
+      - With O(state=absent), the name of a key container of the machine that no certificate names any more, as RV(ignore:server.orphaned_key_containers) of
+        M(rras.sstp.server_info) lists them. It is removed with its key, and there is no way back.
+      - One that a certificate of any store names is refused, and so are those in which Windows, IIS and .NET are known to have keys of their own. Other
+        programs may have keys there, too, so be sure whose it is.
     type: str
   successor:
     description:
@@ -106,6 +129,19 @@ EXAMPLES = r"""
   rras.sstp.certificate:
     state: query
   register: store
+
+- name: Import a certificate of a CA of one's own, with its root, and keep the key in CNG
+  rras.sstp.certificate:
+    certificate: vpn.example.com.pem
+    private_key: vpn.example.com.key
+    chain: [issuing-ca.pem, root-ca.pem]
+    trust_root: true
+    key_provider: cng
+
+- name: Remove a private key that an earlier certificate has left behind
+  rras.sstp.certificate:
+    state: absent
+    key_container: 3e1f5a0c-7d2b-4a64-9c0e-2b1f6d8a9e57
 
 - name: Remove the old certificate and its private key
   rras.sstp.certificate:
@@ -214,6 +250,16 @@ certificate:
           returned: always
           type: bool
           sample: true
+        exportable:
+          description: Whether the private key can be exported. V(null) where that is not known.
+          returned: always
+          type: bool
+          sample: false
+        acl_problem:
+          description: What the ACL of the private key keeps SYSTEM from, as which HTTP.SYS opens it. V(null) where it keeps it from nothing, or is not known.
+          returned: always
+          type: str
+          sample: null
         code:
           description: What Windows answered to opening the key, V(0) when it opened, as a signed number of 32 bits. V(null) where it was not
             tried or there is no key.
@@ -233,6 +279,39 @@ certificates:
   type: list
   elements: dict
   contains: *certificate
+chain:
+  description: Where the issuers are that were given with the certificate, its own first. Empty where none were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the issuer's DER.
+      returned: always
+      type: str
+      sample: 7A1E0C55D2B94F3886C1D0A7E9F4B3625D8C1E90
+    subject:
+      description: The subject as RFC 4514 writes it.
+      returned: always
+      type: str
+      sample: CN=Example Issuing CA
+    certificate_store_name:
+      description: The store of LocalMachine that it belongs into, V(CA), or V(ROOT) for a root.
+      returned: always
+      type: str
+      sample: CA
+    state:
+      description: V(present) where it was there, V(imported) where this task has put it there, or would, and V(absent) for a root without O(trust_root).
+      returned: always
+      type: str
+      sample: imported
+advice:
+  description: What of the users of a certificate that was removed, or of a query, could not be read, a sentence each. With O(key_container), why there may
+    be more key containers than were found.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 problems:
   description: What speaks against the certificate, by the rules in C(docs/certificates.md), errors first. Empty where nothing does, and where there
     is no certificate to judge.

@@ -475,6 +475,16 @@ server:
               returned: always
               type: bool
               sample: true
+            exportable:
+              description: Whether the private key can be exported. V(null) where that is not known.
+              returned: always
+              type: bool
+              sample: false
+            acl_problem:
+              description: What the ACL of the private key keeps SYSTEM from, as which HTTP.SYS opens it. V(null) where it keeps it from nothing, or is not known.
+              returned: always
+              type: str
+              sample: null
             code:
               description: What Windows answered to opening the key, V(0) when it opened, as a signed number of 32 bits. V(null) where it was
                 not tried or there is no key.
@@ -482,12 +492,92 @@ server:
               type: int
               sample: 0
         used_by:
-          description: What still refers to the certificate, each as a phrase. HTTP.SYS records of all families and ports, the SHA-256 hash of
-            SstpSvc, and other certificates with the same key container are known. What RDP, IKEv2 or other programs have set is not read yet.
+          description: What still refers to the certificate, each as a phrase. See M(rras.sstp.certificate) for what is looked at.
           returned: always
           type: list
           elements: str
           sample: ['the HTTP.SYS record of 0.0.0.0:443 (SSTP)']
+    authorities:
+      description: The issuers of the bound certificates in the stores CA and ROOT of LocalMachine, as far as they are there.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        thumbprint:
+          description: SHA-1 of the certificate's DER.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+        sha256:
+          description: SHA-256 of the certificate's DER.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        subject:
+          description: The subject as RFC 4514 writes it. V((unreadable\)) where the certificate cannot be parsed.
+          returned: always
+          type: str
+          sample: CN=vpn.example.com
+        issuer:
+          description: The issuer as RFC 4514 writes it. V((unreadable\)) where the certificate cannot be parsed.
+          returned: always
+          type: str
+          sample: CN=Example Issuing CA
+        serial_number:
+          description: The serial number in hexadecimal digits.
+          returned: always
+          type: str
+          sample: 4F2A
+        not_before:
+          description: The start of validity, in ISO 8601, UTC.
+          returned: always
+          type: str
+          sample: '2026-01-10T00:00:00Z'
+        not_after:
+          description: The end of validity, in ISO 8601, UTC.
+          returned: always
+          type: str
+          sample: '2026-07-28T23:59:59Z'
+        extended_key_usage:
+          description: The object identifiers of the extended key usage, V(null) where the certificate has no such extension.
+          returned: always
+          type: list
+          elements: str
+          sample: [1.3.6.1.5.5.7.3.1]
+        names:
+          description: The DNS names and then the IP addresses of the subject alternative name.
+          returned: always
+          type: list
+          elements: str
+          sample: [vpn.example.com]
+        certificate_store_name:
+          description: V(CA) or V(ROOT).
+          returned: always
+          type: str
+          sample: CA
+    orphaned_key_containers:
+      description: The key containers of the machine that no certificate of any store names, without those that Windows, IIS and .NET are known to live by.
+        Other programs may have keys among them. Empty where nobody has looked, as in a result of M(rras.sstp.rotate).
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        container:
+          description: The name of the key container.
+          returned: always
+          type: str
+          sample: 3e1f5a0c-7d2b-4a64-9c0e-2b1f6d8a9e57
+        provider:
+          description: The name of the key provider.
+          returned: always
+          type: str
+          sample: Microsoft Software Key Storage Provider
+    unread:
+      description: What could not be read of all that may use a certificate or its private key, a sentence each.
+      returned: always
+      type: list
+      elements: str
+      sample: []
     services:
       description: SstpSvc and every service that depends on it, directly or not. Empty where SSTP is not installed.
       returned: always

@@ -9,14 +9,30 @@ import ipaddress
 from collections.abc import Iterator
 
 from . import mode_rules
+from .chains import is_self_signed
 from .findings import ROTATE, Finding, Policy, fitness_findings, show_value
 from .fitness import SEVERITIES
 from .inputs import Endpoint, pair
 from .modes import target_mode
-from .names import ADMINISTRATOR, OFFLOAD, RRAS_SERVICE, SERVICE_DISABLED, SHA1_VALUE, SHA256_VALUE, SSTP_APP_ID, SSTP_SERVICE, is_program, owner_of
+from .names import (
+    ADMINISTRATOR,
+    OFFLOAD,
+    ROOT_STORE,
+    RRAS_SERVICE,
+    SERVICE_DISABLED,
+    SHA1_VALUE,
+    SHA256_VALUE,
+    SSTP_APP_ID,
+    SSTP_SERVICE,
+    is_program,
+    owner_of,
+)
 from .plan import is_listed, loopbacks, needed, wanted_records
 from .state import HostState, SslRecord, StoredCertificate
+from .users import orphans
 from .wire import Sight
+
+_MOST_NAMED = 10
 
 
 def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
@@ -32,6 +48,8 @@ def judge(state: HostState, policy: Policy) -> tuple[Finding, ...]:
         *mode_rules.remote_access(state, bound, policy),
         *mode_rules.config_store(state, policy),
         *mode_rules.wanted_mode(state, policy),
+        *_misplaced(state),
+        *_orphans(state),
         *_listen_list(state, policy),
         *_services(state),
         *(_served(state) if state.mode != OFFLOAD else ()),
@@ -131,6 +149,27 @@ def _key(stored: StoredCertificate, subject: str) -> Iterator[Finding]:
     actual = "no private key" if key is None else f"a key that is not usable: {key.problem}"
     remedy = "import the certificate again with its private key, or rotate to another"
     yield Finding("key_unusable", "error", f"{subject} ({stored.thumbprint})", "a private key that signs", actual, 12, remedy)
+
+
+def _misplaced(state: HostState) -> Iterator[Finding]:
+    """An issuer that is no root, among the roots: Schannel then takes certificates of clients for untrusted (KB 2802568).
+
+    https://learn.microsoft.com/troubleshoot/developer/webapps/iis/www-authentication-authorization/errors-403-7-reject-client-certificate-rquest
+    """
+    for one in state.authorities:
+        if one.store == ROOT_STORE and not is_self_signed(one.certificate):
+            remedy = "move it into LocalMachine\\CA; where it is now, clients that log on with certificates may be refused"
+            subject = f"{one.thumbprint} ({one.certificate.subject})"
+            yield Finding("issuer_misplaced", "warning", subject, "roots alone in LocalMachine\\Root", "an intermediate CA", None, remedy, False)
+
+
+def _orphans(state: HostState) -> Iterator[Finding]:
+    """Private keys that stay behind when their certificates go; a program may keep one of its own, so nobody else removes them."""
+    found = [one.container for one in orphans(state)]
+    if found:
+        actual = f"{len(found)}: {', '.join(found[:_MOST_NAMED])}" + (f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else "")
+        remedy = "see whose each of them is, and remove those of certificates that are gone (rras.sstp.certificate, state: absent with key_container)"
+        yield Finding("key_orphaned", "info", "private keys", "a certificate for each key container of the machine", actual, None, remedy, False)
 
 
 def _hash_value(state: HostState) -> tuple[SslRecord | None, StoredCertificate | None]:

@@ -52,7 +52,8 @@ class Scope:
 
     events_since (ISO 8601, UTC): the events of RasSstp since then are read as well. remote_access: whether RRAS itself is asked, which costs a
     second or more: never, always, or unless_automatic (where the registry does not say that the service chooses the certificate).
-    authorities: thumbprints to tell of the stores CA and ROOT. issuers: names (DER) whose certificates there are told as well. users: whether what else may use a certificate or its key is read as well.
+    authorities: thumbprints to tell of the stores CA and ROOT. issuers: names (DER) whose certificates there are told as well.
+    users: whether what else may use a certificate or its key is read.
     """
 
     ports: tuple[int, ...] = ()
