@@ -124,9 +124,9 @@ class ActionModule(SstpAction):
             require_rights(state)
             if not self.check_mode:
                 backend.apply(Scope(), state, [DeleteKey(container.container, container.provider, container.provider_type)])
-        sides = [{name: "present" if there else "absent"} for there in (container is not None, False)]
-        nothing = {"thumbprint": None, "certificate": None, "certificates": [], "chain": [], "problems": [], "passed_over": []}
-        return {"changed": container is not None, **nothing, "advice": unlisted(state), "diff": diff(*sides, "Key containers of the machine")}
+        before = {name: "absent" if container is None else "present"}
+        nothing: Result = {"thumbprint": None, "certificate": None, "certificates": [], "chain": [], "problems": [], "passed_over": []}
+        return {"changed": container is not None, **nothing, "advice": unlisted(state), "diff": diff(before, {name: "absent"}, "Key containers of the machine")}
 
 
 def _import(state: HostState, candidate: Candidate, changes: list[Change], backend: Backend, scope: Scope) -> HostState:
@@ -171,10 +171,9 @@ def _query(state: HostState, thumbprint: str | None) -> Result:
 def _result(before: HostState, after: HostState, thumbprint: str, candidate: Candidate | None = None, *, changed: bool) -> Result:
     stored = after.certificate(thumbprint)
     chain = chain_result(before, after, candidate)
-    come = [one for one in chain if one["state"] == "imported"]
-    sides = [_side(before, thumbprint), _side(after, thumbprint, imported=changed)]
-    for side, there in zip(sides, ("absent", "present"), strict=True):
-        side.update({f"{one['thumbprint']} ({one['certificate_store_name']})": there for one in come})
+    come = [f"{one['thumbprint']} ({one['certificate_store_name']})" for one in chain if one["state"] == "imported"]
+    old = _side(before, thumbprint) | dict.fromkeys(come, "absent")
+    new = _side(after, thumbprint, imported=changed) | dict.fromkeys(come, "present")
     return {
         "changed": changed,
         "thumbprint": thumbprint,
@@ -182,7 +181,7 @@ def _result(before: HostState, after: HostState, thumbprint: str, candidate: Can
         "certificates": [stored_result(stored, after)] if stored else [],
         "chain": chain,
         "advice": [],
-        "diff": diff(*sides, HEADER),
+        "diff": diff(old, new, HEADER),
     }
 
 

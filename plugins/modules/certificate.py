@@ -133,7 +133,7 @@ EXAMPLES = r"""
 - name: Import a certificate of a CA of one's own, with its root, and keep the key in CNG
   rras.sstp.certificate:
     certificate: vpn.example.com.pem
-    private_key: vpn.example.com.key
+    private_key: vpn.example.com-key.pem
     chain: [issuing-ca.pem, root-ca.pem]
     trust_root: true
     key_provider: cng

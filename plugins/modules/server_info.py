@@ -161,6 +161,11 @@ server:
               type: list
               elements: str
               sample: [vpn.example.com]
+        advertised:
+          description: The thumbprint of the certificate that RRAS shows to clients of IKEv2 (C(Get-VpnAuthProtocol)), V(null) where there is none.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
         use_http:
           description: Whether RRAS takes plain HTTP from a device that ends TLS (UseHttp). V(null) where it does not say.
           returned: always
@@ -481,7 +486,8 @@ server:
               type: bool
               sample: false
             acl_problem:
-              description: What the ACL of the private key keeps SYSTEM from, as which HTTP.SYS opens it. V(null) where it keeps it from nothing, or is not known.
+              description: What the ACL of the private key keeps SYSTEM from, as which HTTP.SYS opens it. V(null) where it keeps it from nothing, or is
+                not known.
               returned: always
               type: str
               sample: null

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 # https://learn.microsoft.com/windows/win32/secauthz/ace-strings: type;flags;rights;object;inherited object;account, and perhaps a condition.
-_ACE = re.compile(r"\(([A-Z]+);([A-Z]*);([^;()]*);[^;()]*;[^;()]*;([^;()]+)(?:;[^()]*)?\)")
-_DACL = re.compile(r"D:(?P<flags>[A-Z_]*)(?P<aces>(?:\([^()]*(?:\([^()]*\)[^()]*)*\))*)")
+_ACE = re.compile(r"\(([A-Z]+);([A-Z]*);([^;()]*);[^;()]*;[^;()]*;([^;()]+)[;)]")
+_DACL = re.compile(r"D:(?P<flags>[A-Z_]*)(?P<aces>.*?)(?:S:|$)", re.DOTALL)
 # What is in the token of LocalSystem: SYSTEM, Administrators, Everyone, Authenticated Users.
 _SYSTEM = {"SY", "S-1-5-18", "BA", "S-1-5-32-544", "WD", "S-1-1-0", "AU", "S-1-5-11"}
 _READING = {"GA", "GR", "FA", "FR", "KA", "KR", "CC"}

@@ -85,8 +85,9 @@ def _above(candidate: Candidate) -> tuple[Certificate, ...]:
 
 
 def _places(candidate: Candidate) -> list[tuple[Certificate, str]]:
+    """A certificate that is its own root has nothing above it."""
     places = [(one, CA_STORE) for one in candidate.chain]
-    return [*places, (candidate.root, ROOT_STORE)] if candidate.root is not None else places
+    return [*places, (candidate.root, ROOT_STORE)] if candidate.root not in (None, candidate.certificate) else places
 
 
 def _missing(state: HostState, candidate: Candidate, options: ImportOptions) -> list[tuple[Certificate, str]]:

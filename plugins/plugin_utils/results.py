@@ -174,6 +174,7 @@ def _remote_access_result(state: HostState) -> dict[str, Any] | None:
     return {
         "available": view.available,
         "certificate": certificate_result(view.certificate) if view.certificate else None,
+        "advertised": view.advertised.thumbprint if view.advertised else None,
         "use_http": view.use_http,
         "connect_to": view.connect_to,
         "nodes": [{"name": node.name, "status": node.status} for node in view.nodes],

@@ -165,6 +165,7 @@ class KeyReference:
     store: str
     thumbprint: str
     container: str | None
+    provider: str | None
 
 
 @dataclass(frozen=True)
@@ -511,7 +512,7 @@ def _read_keys(fact: Mapping[str, Any] | None) -> Keys | None:
     if fact is None:
         return None
     return Keys(
-        references=tuple(KeyReference(str(r["store"]).upper(), str(r["thumbprint"]).upper(), r["container"]) for r in fact["references"]),
+        references=tuple(KeyReference(str(r["store"]).upper(), str(r["thumbprint"]).upper(), r["container"], r["provider"]) for r in fact["references"]),
         containers=tuple(KeyContainer(str(c["container"]), str(c["provider"]), int(c["provider_type"])) for c in fact["containers"]),
         truncated=bool(fact["truncated"]),
         errors=tuple(fact["errors"]),

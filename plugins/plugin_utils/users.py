@@ -11,9 +11,9 @@ from typing import Any
 
 from .errors import SstpError, one_line
 from .inputs import pair
-from .names import KEPT_CONTAINERS, owner_of
+from .names import HARDWARE_PROVIDERS, KEPT_CONTAINERS, owner_of
 from .places import PLACES
-from .state import HostState, KeyContainer, Keys, StoredCertificate
+from .state import HostState, KeyContainer, KeyReference, Keys, PrivateKey, StoredCertificate
 from .windows import explain
 
 # The functions that list key containers.
@@ -47,23 +47,25 @@ def _mentions(state: HostState, thumbprint: str) -> list[str]:
 
 
 def _sharing(state: HostState, stored: StoredCertificate) -> list[str]:
-    """The other certificates whose key is in the same container, as phrases.
-
-    The providers of a container may differ: all of Microsoft's for RSA have their keys in one place, and that of CNG opens these, too.
-    """
-    container = _same(stored.key.container if stored.key else None)
-    if container is None:
+    """The other certificates whose key is in the same container, as phrases."""
+    place = _place_of(stored.key)
+    if place is None:
         return []
-    known = [(other.store, other.thumbprint) for other in state.certificates if other.key and _same(other.key.container) == container]
-    if state.keys is not None:
-        known += [(other.store, other.thumbprint) for other in state.keys.references if _same(other.container) == container]
+    known = [(other.store, other.thumbprint) for other in state.certificates if _place_of(other.key) == place]
+    known += [(other.store, other.thumbprint) for other in (state.keys or Keys()).references if _place_of(other) == place]
     others = dict.fromkeys(one for one in known if one != (stored.store, stored.thumbprint))
     return [f"the certificate {thumbprint}" + ("" if store == "MY" else f" of LocalMachine\\{store}") for store, thumbprint in others]
 
 
-def _same(name: str | None) -> str | None:
-    """The name of a key container, as it is compared; None for none."""
-    return name.lower() if name else None
+def _place_of(key: PrivateKey | KeyReference | None) -> tuple[str, str] | None:
+    """Where it is, as it is compared; None where that is not known.
+
+    All of Microsoft's providers for software keep keys of one name in one place, and that of CNG opens those of the others, too; hardware is apart:
+    https://learn.microsoft.com/windows/win32/seccng/key-storage-and-retrieval
+    """
+    if key is None or not key.container:
+        return None
+    return key.provider if key.provider in HARDWARE_PROVIDERS else "", key.container.lower()
 
 
 def unread_users(state: HostState) -> list[str]:
@@ -100,7 +102,7 @@ def orphans(state: HostState) -> list[KeyContainer]:
     """The key containers that no certificate names, without those that a program is known to live by; each once."""
     if state.keys is None:
         return []
-    named = {name for one in state.keys.references if (name := _same(one.container))}
+    named = {one.container.lower() for one in state.keys.references if one.container}
     names = sorted({one.container.lower() for one in state.keys.containers} - named - set(KEPT_CONTAINERS))
     return [found for name in names if (found := container_of(state, name))]
 
@@ -110,7 +112,7 @@ def require_orphan(state: HostState, container: str) -> None:
     name, keys = container.lower(), state.keys or Keys()
     if name in KEPT_CONTAINERS:
         raise SstpError(f"The key container {container} was not removed: Windows, IIS or .NET keeps a key of its own there, which no certificate names.")
-    users = [f"{one.thumbprint} of LocalMachine\\{one.store}" for one in keys.references if _same(one.container) == name]
+    users = [f"{one.thumbprint} of LocalMachine\\{one.store}" for one in keys.references if (one.container or "").lower() == name]
     if users:
         raise SstpError(f"The key container {container} was not removed: the private key of {'; '.join(users)} is in it.", used_by=users)
     unread = reference_errors(state)

@@ -21,9 +21,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.guards import (
     require_restartable,
     require_rights,
     require_sstp,
-    require_unused,
     require_usable,
-    users_of,
 )
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OWNERS, SSTP_APP_ID, UNSET_APP_ID, is_program
@@ -39,13 +37,11 @@ from host_factory import (
     offloading,
     record,
     stored,
-    with_certificates,
     with_more_records,
     with_more_services,
     with_parameter,
     with_records,
     with_service,
-    with_sha256,
     without_service,
 )
 
@@ -184,93 +180,6 @@ def test_an_unknown_owner_is_named_by_its_app_id():
     with pytest.raises(SstpError, match="belongs to the application"):
         require_ownership(with_records(healthy(), record(V4, OLD.thumbprint, app_id=app_id)), (V4,), take_over=False)
 
-
-# --- what is in use ---
-
-
-def test_the_bound_certificate_is_used_three_times():
-    assert users_of(healthy(), OLD.thumbprint) == [
-        "the HTTP.SYS record of 0.0.0.0:443 (SSTP)",
-        "the HTTP.SYS record of [::]:443 (SSTP)",
-        "the SHA-256 hash of SstpSvc",
-    ]
-
-
-def test_a_certificate_that_only_lies_there_is_not_used():
-    assert users_of(healthy(), NEW.thumbprint) == []
-
-
-def test_a_record_of_another_port_uses_it():
-    state = with_more_records(healthy(), record(Endpoint("ip", "0.0.0.0", 8443), NEW.thumbprint, app_id=IIS_APP_ID))
-    assert users_of(state, NEW.thumbprint) == ["the HTTP.SYS record of 0.0.0.0:8443 (IIS)"]
-
-
-def test_a_record_without_a_store_uses_that_of_my():
-    state = with_records(healthy(), record(V4, NEW.thumbprint, certificate_store_name=None))
-    assert users_of(state, NEW.thumbprint) == ["the HTTP.SYS record of 0.0.0.0:443 (SSTP)"]
-
-
-def test_a_record_of_another_store_uses_the_certificate_of_that_store():
-    state = with_records(healthy(), record(V4, NEW.thumbprint, certificate_store_name="WebHosting"))
-    assert users_of(state, NEW.thumbprint) == []
-    assert users_of(state, NEW.thumbprint, "WEBHOSTING") == ["the HTTP.SYS record of 0.0.0.0:443 (SSTP)"]
-
-
-def test_the_hash_alone_uses_it():
-    state = with_records(healthy(), record(V4, NEW.thumbprint), record(V6, NEW.thumbprint))
-    assert users_of(state, OLD.thumbprint) == ["the SHA-256 hash of SstpSvc"]
-
-
-def test_a_certificate_with_the_same_key_uses_it():
-    certificates = (stored(NEW, key=good_key(NEW)), stored(OTHER, key=good_key(NEW)))
-    state = with_certificates(with_sha256(healthy(), OLD.sha256), *certificates)
-    assert users_of(state, NEW.thumbprint) == [f"the certificate {OTHER.thumbprint}, which has the same private key"]
-
-
-def test_the_same_certificate_in_another_store_uses_the_key():
-    state = with_certificates(healthy(), stored(NEW, key=good_key(NEW)), stored(NEW, "WEBHOSTING", good_key(NEW)))
-    assert users_of(state, NEW.thumbprint) == [f"the certificate {NEW.thumbprint}, which has the same private key"]
-
-
-def test_a_key_of_the_same_name_with_another_provider_is_another_key():
-    certificates = (stored(NEW, key=good_key(NEW)), stored(OTHER, key=good_key(NEW, provider="Microsoft Platform Crypto Provider")))
-    assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == []
-
-
-def test_keys_without_a_known_container_are_not_the_same():
-    key = {"container": None, "provider": None}
-    certificates = (stored(NEW, key=good_key(NEW, **key)), stored(OTHER, key=good_key(OTHER, **key)))
-    assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == []
-
-
-def test_names_of_containers_are_not_case_sensitive():
-    certificates = (stored(NEW, key=good_key(NEW, container="{ab}")), stored(OTHER, key=good_key(OTHER, container="{AB}")))
-    assert users_of(with_certificates(healthy(), *certificates), NEW.thumbprint) == [f"the certificate {OTHER.thumbprint}, which has the same private key"]
-
-
-def test_a_certificate_in_use_is_not_removed():
-    with pytest.raises(SstpError, match=f"{OLD.thumbprint} was not removed, because it is still used: the HTTP.SYS record of") as caught:
-        require_unused(healthy(), OLD.thumbprint, None)
-    assert len(caught.value.facts["used_by"]) == 3
-
-
-def test_a_certificate_that_nothing_uses_is_removed():
-    require_unused(healthy(), NEW.thumbprint, None)
-
-
-def test_check_mode_takes_the_switch_to_the_successor_for_done():
-    require_unused(healthy(), OLD.thumbprint, NEW.thumbprint)
-
-
-def test_check_mode_still_sees_other_users():
-    state = with_more_records(healthy(), record(Endpoint("ip", "0.0.0.0", 8443), OLD.thumbprint))
-    with pytest.raises(SstpError, match=r"still used: the HTTP.SYS record of 0\.0\.0\.0:8443 \(SSTP\)\.$"):
-        require_unused(state, OLD.thumbprint, NEW.thumbprint)
-
-
-def test_a_certificate_is_not_its_own_successor():
-    with pytest.raises(SstpError, match="still used"):
-        require_unused(healthy(), OLD.thumbprint, OLD.thumbprint)
 
 
 # --- administrator mode: RRAS must take the certificate ---

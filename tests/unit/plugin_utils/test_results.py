@@ -186,9 +186,11 @@ def test_nobody_has_asked_rras():
 
 def test_what_rras_says_is_shown():
     nodes = (Node("VPN2", "Stopped"),)
-    assert viewed(certificate=NEW.certificate, use_http=False, connect_to="da.example.com", nodes=nodes) == {
+    shown = viewed(certificate=NEW.certificate, use_http=False, connect_to="da.example.com", nodes=nodes, advertised=OLD.certificate)
+    assert shown == {
         "available": True,
         "certificate": certificate_result(NEW.certificate),
+        "advertised": OLD.thumbprint,
         "use_http": False,
         "connect_to": "da.example.com",
         "nodes": [{"name": "VPN2", "status": "Stopped"}],

@@ -16,7 +16,11 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, 
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
     Adapter,
+    KeyContainer,
+    KeyReference,
+    Keys,
     LoggedEvent,
+    Mention,
     Node,
     RegistryValue,
     RemoteAccess,
@@ -529,11 +533,57 @@ VIEW = {"available": True, "ssl_certificate": None, "use_http": None, "connect_t
         pytest.param({**VIEW, "connect_to": ""}, RemoteAccess(True), id="no DirectAccess"),
         pytest.param({**VIEW, "nodes": [{"name": "VPN2", "status": "Stopped"}]}, RemoteAccess(True, nodes=(Node("VPN2", "Stopped"),)), id="cluster"),
         pytest.param({**VIEW, "nodes": None}, RemoteAccess(True), id="no cluster"),
+        pytest.param({**VIEW, "advertised": base64.b64encode(NEW.der).decode()}, RemoteAccess(True, advertised=NEW.certificate), id="IKEv2"),
         pytest.param({**VIEW, "error": {"message": "no"}}, RemoteAccess(True, error={"message": "no"}), id="error"),
     ],
 )
 def test_what_rras_says_is_read(fact, view):
     assert read({**healthy_facts(), "remote_access": fact}).remote_access == view
+
+
+# --- stores, keys and mentions ---
+
+
+def test_authorities_are_kept_apart():
+    facts = healthy_facts()
+    facts["stores"] |= {"CA": [stored_fact(NEW, None)], "ROOT": []}
+    state = read(facts)
+    assert [(one.thumbprint, one.store) for one in state.authorities] == [(NEW.thumbprint, "CA")]
+    assert state.authority(NEW.thumbprint, "CA") is not None
+    assert state.authority(NEW.thumbprint, "ROOT") is None
+    assert state.certificate(NEW.thumbprint, "CA") is None
+
+
+def test_a_store_of_authorities_that_a_record_names_is_one_like_others():
+    facts = healthy_facts()
+    facts["stores"] |= {"CA": [stored_fact(NEW, key_fact(NEW))]}
+    facts["http"]["records"] = [record_fact("0.0.0.0", NEW.thumbprint, certificate_store_name="ca")]
+    assert read(facts).certificate(NEW.thumbprint, "CA") is not None
+
+
+@pytest.mark.parametrize(("told", "usable"), [({"security": "D:(A;;GA;;;SY)"}, None), ({"security": "D:(A;;GA;;;NS)"}, "its ACL does not let SYSTEM")])
+def test_a_key_that_system_cannot_read_is_a_problem(told, usable):
+    facts = healthy_facts()
+    facts["stores"]["MY"] = [stored_fact(OLD, key_fact(OLD, CHALLENGE, exportable=True, **told))]
+    key = read(facts).certificate(OLD.thumbprint).key
+    assert key.exportable is True
+    assert key.defect is None
+    assert key.problem is None if usable is None else key.problem.startswith(usable)
+
+
+def test_keys_and_mentions_are_read():
+    error = {"function": "RegOpenKeyEx", "code": 5, "message": "Access is denied"}
+    reference = {"store": "webhosting", "thumbprint": OLD.thumbprint.lower(), "container": "{ab}", "provider": KSP, "provider_type": 0, "flags": 32}
+    container = {"provider": KSP, "provider_type": 0, "container": "{ab}"}
+    keys = {"references": [reference], "containers": [container], "truncated": True, "errors": [error]}
+    mentions = [
+        {"place": 1, "where": "a", "thumbprint": OLD.thumbprint.lower(), "error": None},
+        {"place": 0, "where": None, "thumbprint": None, "error": error},
+    ]
+    state = read({**healthy_facts(), "keys": keys, "mentions": mentions})
+    assert state.keys == Keys((KeyReference("WEBHOSTING", OLD.thumbprint, "{ab}", KSP),), (KeyContainer("{ab}", KSP, 0),), truncated=True, errors=(error,))
+    assert state.mentions == (Mention(1, "a", OLD.thumbprint), Mention(0, None, None, error))
+    assert (healthy().keys, healthy().mentions) == (None, None)
 
 
 DENIED = {"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"}

@@ -16,6 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRec
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import ConflictError, ConnectionLost, SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_KEY
+from ansible_collections.rras.sstp.plugins.plugin_utils.places import PLACES
 from ansible_collections.rras.sstp.plugins.plugin_utils.reconnection import Reconnection
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import RegistryValue, RemoteAccess
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import DEFAULT_FACETS, Applied, Backend, Scope, Secret, differing, explain
@@ -127,6 +128,20 @@ def test_rras_itself_is_asked(remote_access, conditions):
     assert options["facets"] == [*DEFAULT_FACETS, "remote_access"]
     assert [(c["name"], c["value_kind"], c["data"]) for c in options["remote_access_when"]] == conditions
     assert {(c["kind"], c["path"]) for c in options["remote_access_when"]} <= {("registry_value", SSTP_KEY)}
+
+
+def test_who_uses_certificates_is_read_when_asked_for():
+    options = Scope(users=True, authorities=("AB",), issuers=(b"DER",)).to_options()
+    assert {"keys", "mentions"} <= set(options["facets"])
+    assert options["places"] == [place.to_wire() for place in PLACES]
+    assert (options["authorities"], options["issuers"]) == (["AB"], ["REVS"])
+
+
+def test_what_was_asked_for_is_known_afterwards():
+    result = {"facts": healthy_facts(), "state_id": "1"}
+    assert Backend(lambda options: result).observe(Scope(thumbprints=("AB",))).asked == {"AB"}
+    assert Backend(lambda options: result).observe(Scope(prove_bound=True)).asked == {certificate_factory.old().thumbprint}
+
 
 
 def test_rras_itself_is_asked_beside_some_facets_and_the_events():
