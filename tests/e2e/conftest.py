@@ -61,4 +61,5 @@ def bare(request: pytest.FixtureRequest, controller: Controller) -> Iterator[Sit
 def site(bare: Site) -> Site:
     """A server that works."""
     bare.host.install(bare.old)
+    bare.host.trust(bare.authority)
     return bare

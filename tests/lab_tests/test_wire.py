@@ -22,6 +22,7 @@ BOTH = socket.has_ipv6
 def serving(issued: Issued) -> SimHost:
     host = SimHost("vpn01")
     host.install(issued)
+    host.trust(AUTHORITY)
     host.listen()
     return host
 
