@@ -7,6 +7,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.ComponentModel;
 using System.IO;
 using System.Text;
 using Microsoft.Win32;
@@ -25,6 +26,10 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Mentions
 
     public sealed class MentionSearch
     {
+        private const int ERROR_FILE_NOT_FOUND = 2;
+        private const int ERROR_PATH_NOT_FOUND = 3;
+        private const int ERROR_KEY_DELETED = 1018;
+
         private static readonly int Digits = 40;
         private static readonly int Bytes = 20;
         private static readonly int DepthLimit = 12;
@@ -69,15 +74,9 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Mentions
             {
                 AddAll(ReadFile(Environment.ExpandEnvironmentVariables(path)), null, found);
             }
-            catch (FileNotFoundException)
-            {
-            }
-            catch (DirectoryNotFoundException)
-            {
-            }
             catch (Exception e)
             {
-                found.Add(new Mention { Exception = e });
+                AddProblem(e, null, found);
             }
             return found;
         }
@@ -113,7 +112,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Mentions
             }
             catch (Exception e)
             {
-                found.Add(new Mention { Where = where.Length > 0 ? where : null, Exception = e });
+                AddProblem(e, where.Length > 0 ? where : null, found);
             }
         }
 
@@ -223,6 +222,24 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Mentions
                     found.Add(new Mention { Where = where, Thumbprint = _wanted[i] });
                 }
             }
+        }
+
+        // What is not there, or is gone by now, is no problem.
+        private static void AddProblem(Exception problem, string where, List<Mention> found)
+        {
+            int code = problem is IOException ? CodeOf(problem.HResult) : 0;
+            if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_KEY_DELETED)
+            {
+                return;
+            }
+            found.Add(new Mention { Where = where, Exception = code == 0 ? problem : new Win32Exception(code, problem.Message) });
+        }
+
+        // .NET keeps Windows' code as it is for the registry, and as HRESULT_FROM_WIN32 for files; its own HRESULTs are of another facility.
+        // https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/0642cb2f-2075-4469-918c-4441e69c548a
+        private static int CodeOf(int result)
+        {
+            return result >> 16 == 0 || (result >> 16 & 0xFFFF) == 0x8007 ? result & 0xFFFF : 0;
         }
 
         private static bool IsThumbprint(string text)
