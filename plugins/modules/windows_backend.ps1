@@ -11,6 +11,7 @@
 #AnsibleRequires -CSharpUtil ..module_utils._HttpSys
 #AnsibleRequires -CSharpUtil ..module_utils._Certificates
 #AnsibleRequires -CSharpUtil ..module_utils._Sessions
+#AnsibleRequires -CSharpUtil ..module_utils._Mentions
 
 $spec = @{
     options = @{
@@ -18,7 +19,7 @@ $spec = @{
         facets = @{
             type = 'list'
             elements = 'str'
-            choices = 'events', 'host', 'http', 'product', 'remote_access', 'served', 'services', 'sessions', 'sstp', 'stores'
+            choices = 'events', 'host', 'http', 'mentions', 'product', 'remote_access', 'served', 'services', 'sessions', 'sstp', 'stores'
             default = @('host', 'http', 'product', 'served', 'services', 'sessions', 'sstp', 'stores')
         }
         ports = @{ type = 'list'; elements = 'int'; default = @() }
@@ -29,6 +30,7 @@ $spec = @{
         untouched_providers = @{ type = 'list'; elements = 'str'; default = @() }
         served_timeout = @{ type = 'int'; default = 5 }
         events_since = @{ type = 'str' }
+        places = @{ type = 'list'; elements = 'dict'; default = @() }
         remote_access_when = @{ type = 'list'; elements = 'dict'; default = @() }
         expect = @{ type = 'str' }
         changes = @{ type = 'list'; elements = 'dict'; default = @() }
@@ -485,6 +487,11 @@ function Get-ClusterNode {
     }
 }
 
+# What IKEv2 clients are shown: https://learn.microsoft.com/powershell/module/remoteaccess/get-vpnauthprotocol
+function Get-AdvertisedCertificate {
+    try { ConvertTo-RawCertificate (Get-Property (Get-VpnAuthProtocol -ErrorAction Stop) 'CertificateAdvertised') } catch { $null }
+}
+
 function Read-RemoteAccess {
     $found = Get-RemoteAccess -ErrorAction Stop
     $fact = @{
@@ -498,13 +505,14 @@ function Read-RemoteAccess {
     $texts = @{ vpn_status = 'VpnStatus'; da_status = 'DAStatus'; load_balancing = 'LoadBalancing' }
     foreach ($name in $texts.Keys) { $text = Get-Property $found $texts[$name]; $fact[$name] = if ($null -ne $text) { [string]$text } else { $null } }
     if ($fact.load_balancing -eq 'Configured') { $fact.nodes = @(Get-ClusterNode) }
+    $fact.advertised = Get-AdvertisedCertificate
     $fact
 }
 
 function Get-RemoteAccessFacet {
     $none = @{
         available = $true; ssl_certificate = $null; use_http = $null; connect_to = $null; nodes = @(); error = $null
-        vpn_status = $null; da_status = $null; load_balancing = $null
+        vpn_status = $null; da_status = $null; load_balancing = $null; advertised = $null
     }
     try { Read-RemoteAccess }
     catch [System.Management.Automation.CommandNotFoundException] { $none.available = $false; $none }
@@ -514,6 +522,30 @@ function Get-RemoteAccessFacet {
 function Test-RemoteAccessWanted {
     $conditions = $module.Params.remote_access_when
     -not $conditions.Count -or [bool]@($conditions | Where-Object { Test-Condition $_ })
+}
+
+# --- mentions ---------------------------------------------------------------------------------------------------------
+
+function Get-MentionFacet {
+    $places = @($module.Params.places)
+    $thumbprints = @($module.Params.thumbprints)
+    if ($places.Count -and -not $thumbprints.Count) {
+        $thumbprints = @(Invoke-WithStore -Name 'MY' -Script { param ($store) $store.List() | ForEach-Object { ConvertTo-Hex $_.Hash } })
+    }
+    $search = New-Object -TypeName RrasSstp.MentionSearch -ArgumentList (, [string[]]$thumbprints)
+    for ($i = 0; $i -lt $places.Count; $i++) {
+        $kind = [string](Get-Field $places[$i] 'kind')
+        $path = [string](Get-Field $places[$i] 'path')
+        $found = switch ($kind) {
+            'registry' { $search.InRegistry($path) }
+            'file' { $search.InFile($path) }
+            default { throw "There is no place of the kind '$kind'." }
+        }
+        foreach ($mention in $found) {
+            $problem = if ($null -ne $mention.Exception) { Get-ErrorFact $mention } else { $null }
+            @{ place = $i; where = $mention.Where; thumbprint = $mention.Thumbprint; error = $problem }
+        }
+    }
 }
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -599,6 +631,7 @@ function Get-Fact {
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
     if ($Facets -contains 'sessions') { $facts.sessions = Get-SessionFacet }
     if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } else { $null } }
+    if ($Facets -contains 'mentions') { $facts.mentions = @(Get-MentionFacet) }
     if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts
 }

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import mention_cases
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -286,26 +286,7 @@ def file(path: str = r"%windir%\a.config") -> dict[str, str]:
 
 
 LOWER, RAW = OLD.thumbprint, bytes.fromhex(OLD.thumbprint)
-SPACED = ":".join(OLD.thumbprint[i : i + 2] for i in range(0, 40, 2))
-
-
-# The hashes are others in each process, and may not be part of a test's name.
-VALUES: dict[str, tuple[str, Any, bool]] = {
-    "lower case": ("string", LOWER, True),
-    "upper case in a text": ("string", f"x{HASH}y", True),
-    "with colons": ("expandstring", SPACED, True),
-    "with blanks": ("string", SPACED.replace(":", " "), True),
-    "not whole": ("string", LOWER[:39], False),
-    "with dashes": ("string", SPACED.replace(":", "-"), False),
-    "one of several texts": ("multistring", ["a", SPACED], True),
-    "in two texts": ("multistring", [LOWER[:20], LOWER[20:]], False),
-    "bytes": ("binary", b"a" + RAW + b"b", True),
-    "bytes of no kind": ("none", RAW, True),
-    "too few bytes": ("binary", RAW[:19], False),
-    "digits as bytes": ("binary", LOWER.encode(), False),
-    "a number": ("dword", 5, False),
-    "an unknown kind": ("unknown", RAW, False),
-}
+VALUES, FILES = mention_cases.values(LOWER), mention_cases.files(LOWER)
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -350,21 +331,6 @@ def test_a_key_that_nobody_may_read(host: SimHost) -> None:
     host.machine.denied_keys = frozenset({PLACE.lower() + r"\closed"})
     assert mentions(host, registry()) == [(0, "Closed", DENIED), (0, r"Open\Value", HASH)]
     assert mentions(host, registry(PLACE + r"\Closed")) == [(0, None, DENIED)]
-
-
-FILES = {
-    "plain": (b'serverCertHash="' + HASH.encode() + b'"', True),
-    "mark of UTF-8": (codecs.BOM_UTF8 + LOWER.encode(), True),
-    "UTF-16": (codecs.BOM_UTF16_LE + LOWER.encode("utf-16-le"), True),
-    "UTF-16, big end first": (codecs.BOM_UTF16_BE + LOWER.encode("utf-16-be"), True),
-    "UTF-32": (codecs.BOM_UTF32_LE + LOWER.encode("utf-32-le"), True),
-    "UTF-16 without a mark": (LOWER.encode("utf-16-le"), False),
-    "mark of UTF-16 before other text": (codecs.BOM_UTF16_LE + LOWER.encode(), False),
-    "no text": (b"\xff\x80" + LOWER.encode(), True),
-    "with colons": (SPACED.encode(), False),
-    "bytes": (RAW, False),
-    "empty": (b"", False),
-}
 
 
 @pytest.mark.parametrize("name", FILES)

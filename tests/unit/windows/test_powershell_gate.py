@@ -21,6 +21,7 @@ ALLOWED = {
     # Of the module RemoteAccess, Windows Server 2012 and later; the common parameter is that of every cmdlet.
     "Get-RemoteAccess": {"ErrorAction"},
     "Get-RemoteAccessLoadBalancer": {"ErrorAction"},
+    "Get-VpnAuthProtocol": {"ErrorAction"},
     "New-Object": {"ArgumentList", "TypeName"},
     "Set-RemoteAccess": {"ErrorAction", "Force", "SslCertificate"},
     "Set-StrictMode": {"Version"},

@@ -19,6 +19,7 @@ pytest_plugins = ("windows_fixtures",)
 HTTPSYS = next(util for util in UTILS if util.name == "_HttpSys.cs")
 CERTIFICATES = next(util for util in UTILS if util.name == "_Certificates.cs")
 SESSIONS = next(util for util in UTILS if util.name == "_Sessions.cs")
+MENTIONS = next(util for util in UTILS if util.name == "_Mentions.cs")
 
 
 class Layout(NamedTuple):
@@ -56,6 +57,8 @@ IN_HEADERS = {
         "BCRYPT_PKCS1_PADDING_INFO": ["pszAlgId"],
     },
     SESSIONS: {"MPRAPI_OBJECT_HEADER": ["revision", "type", "size"]},
+    # It calls .NET alone.
+    MENTIONS: {},
 }
 # The compiler's header knows no SNI and CCS: the numbers of domain.md 1.3, computed from the documented declarations.
 DOCUMENTED = {
