@@ -13,11 +13,13 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Security.AccessControl;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 //TypeAccelerator -Name RrasSstp.MachineStore -TypeName MachineStore
+//TypeAccelerator -Name RrasSstp.KeyLocation -TypeName KeyLocation
 //TypeAccelerator -Name RrasSstp.ServedCertificate -TypeName ServedCertificate
 
 namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
@@ -27,15 +29,25 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public const uint X509_ASN_ENCODING = 1;
         public const uint CERT_STORE_PROV_SYSTEM_W = 10;
         public const uint CERT_SYSTEM_STORE_LOCAL_MACHINE = 0x00020000;
+        public const uint CERT_SYSTEM_STORE_SERVICES = 0x00050000;
         public const uint CERT_STORE_OPEN_EXISTING_FLAG = 0x00004000;
         public const uint CERT_STORE_READONLY_FLAG = 0x00008000;
+        public const uint CERT_STORE_ADD_USE_EXISTING = 2;
         public const uint CERT_STORE_ADD_REPLACE_EXISTING = 3;
         public const uint CERT_STORE_CTRL_COMMIT_FORCE_FLAG = 1;
         public const uint CERT_STORE_CTRL_COMMIT = 3;
         public const uint CERT_FIND_SHA1_HASH = 0x00010000;
+        public const uint CERT_FIND_SUBJECT_NAME = 0x00020007;
         public const uint CERT_KEY_PROV_INFO_PROP_ID = 2;
         public const uint CERT_FRIENDLY_NAME_PROP_ID = 11;
         public const uint CRYPT_EXPORTABLE = 1;
+        public const uint CRYPT_EXPORT = 4;
+        public const uint PKCS12_ALWAYS_CNG_KSP = 0x200;
+        public const uint KP_PERMISSIONS = 6;
+        public const uint PP_KEYSET_SEC_DESCR = 8;
+        public const uint DACL_SECURITY_INFORMATION = 4;
+        public const uint NCRYPT_ALLOW_EXPORT_FLAG = 1;
+        public const uint NCRYPT_ALLOW_PLAINTEXT_EXPORT_FLAG = 2;
         public const uint CRYPT_DELETEKEYSET = 0x10;
         public const uint CRYPT_MACHINE_KEYSET = 0x20;
         public const uint CRYPT_SILENT = 0x40;
@@ -115,6 +127,9 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public static extern bool CertDeleteCertificateFromStore(IntPtr context);
 
         [DllImport("crypt32.dll", SetLastError = true)]
+        public static extern bool CertAddEncodedCertificateToStore(IntPtr store, uint encoding, byte[] data, uint length, uint disposition, IntPtr added);
+
+        [DllImport("crypt32.dll", SetLastError = true)]
         public static extern IntPtr PFXImportCertStore(ref CRYPTOAPI_BLOB pfx, [MarshalAs(UnmanagedType.LPWStr)] string password, uint flags);
 
         [DllImport("crypt32.dll", SetLastError = true)]
@@ -137,6 +152,18 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
 
         [DllImport("advapi32.dll", SetLastError = true)]
         public static extern bool CryptDestroyHash(IntPtr hash);
+
+        [DllImport("advapi32.dll", SetLastError = true)]
+        public static extern bool CryptGetProvParam(IntPtr provider, uint parameter, byte[] data, ref uint length, uint flags);
+
+        [DllImport("advapi32.dll", SetLastError = true)]
+        public static extern bool CryptGetUserKey(IntPtr provider, uint keySpec, out IntPtr key);
+
+        [DllImport("advapi32.dll", SetLastError = true)]
+        public static extern bool CryptGetKeyParam(IntPtr key, uint parameter, out uint data, ref uint length, uint flags);
+
+        [DllImport("advapi32.dll", SetLastError = true)]
+        public static extern bool CryptDestroyKey(IntPtr key);
 
         // The functions of ncrypt.dll return a SECURITY_STATUS themselves.
         [DllImport("ncrypt.dll", CharSet = CharSet.Unicode)]
@@ -193,6 +220,15 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public byte[] Data { get; set; }
     }
 
+    // Code is 0 when the private key opens without asking anybody, else the error code of the attempt. Exportable and Security (its DACL as
+    // SDDL) are null where they cannot be read.
+    public class KeyState
+    {
+        public int Code { get; set; }
+        public bool? Exportable { get; set; }
+        public string Security { get; set; }
+    }
+
     // An open store of LocalMachine. On some systems changes are written when the store closes: no context outlives a call.
     public sealed class MachineStore : IDisposable
     {
@@ -210,7 +246,17 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         // To read: null where there is no store of that name. To write: it is made.
         public static MachineStore Open(string name, bool writable)
         {
-            uint flags = NativeMethods.CERT_SYSTEM_STORE_LOCAL_MACHINE;
+            return Open(name, writable, NativeMethods.CERT_SYSTEM_STORE_LOCAL_MACHINE);
+        }
+
+        // A store of a service's own, to read; the name is SERVICE\STORE.
+        public static MachineStore OpenOfService(string name)
+        {
+            return Open(name, false, NativeMethods.CERT_SYSTEM_STORE_SERVICES);
+        }
+
+        private static MachineStore Open(string name, bool writable, uint flags)
+        {
             if (!writable)
             {
                 flags |= NativeMethods.CERT_STORE_OPEN_EXISTING_FLAG | NativeMethods.CERT_STORE_READONLY_FLAG;
@@ -248,22 +294,59 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             return result.ToArray();
         }
 
-        // 0 when the private key opens without asking anybody, else the error code of the attempt.
-        public int TryAcquire(byte[] hash)
+        // The certificates whose subject is that name (DER), byte for byte.
+        public StoredCertificate[] ListBySubject(byte[] name)
+        {
+            List<StoredCertificate> result = new List<StoredCertificate>();
+            using (PinnedBytes pinned = new PinnedBytes(name))
+            {
+                NativeMethods.CRYPTOAPI_BLOB blob = pinned.Blob;
+                IntPtr context = IntPtr.Zero;
+                while ((context = NativeMethods.CertFindCertificateInStore(
+                    _store, NativeMethods.X509_ASN_ENCODING, 0, NativeMethods.CERT_FIND_SUBJECT_NAME, ref blob, context)) != IntPtr.Zero)
+                {
+                    result.Add(Describe(context));
+                }
+            }
+            return result.ToArray();
+        }
+
+        // Null where there is none of that hash.
+        public StoredCertificate FindByHash(byte[] hash)
+        {
+            IntPtr context = Find(hash);
+            if (context == IntPtr.Zero)
+            {
+                return null;
+            }
+            try
+            {
+                return Describe(context);
+            }
+            finally
+            {
+                NativeMethods.CertFreeCertificateContext(context);
+            }
+        }
+
+        public KeyState TryAcquire(byte[] hash)
         {
             return WithContext(hash, delegate(IntPtr context)
             {
+                KeyState state = new KeyState();
                 try
                 {
-                    using (PrivateKey.Acquire(context))
+                    using (PrivateKey key = PrivateKey.Acquire(context))
                     {
-                        return 0;
+                        state.Exportable = key.IsExportable();
+                        state.Security = key.ReadSecurity();
                     }
                 }
                 catch (CertificateException e)
                 {
-                    return e.NativeErrorCode;
+                    state.Code = e.NativeErrorCode;
                 }
+                return state;
             });
         }
 
@@ -279,12 +362,12 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         }
 
         // Imports the certificate of that hash out of a PFX, its private key into the machine's key set.
-        public void Import(byte[] pfx, string password, byte[] hash, bool exportable, string friendlyName)
+        public void Import(byte[] pfx, string password, byte[] hash, bool exportable, string friendlyName, bool cng)
         {
             using (PinnedBytes pinned = new PinnedBytes(pfx))
             {
                 NativeMethods.CRYPTOAPI_BLOB blob = pinned.Blob;
-                uint flags = NativeMethods.CRYPT_MACHINE_KEYSET | (exportable ? NativeMethods.CRYPT_EXPORTABLE : 0);
+                uint flags = NativeMethods.CRYPT_MACHINE_KEYSET | (exportable ? NativeMethods.CRYPT_EXPORTABLE : 0) | (cng ? NativeMethods.PKCS12_ALWAYS_CNG_KSP : 0);
                 IntPtr memory = NativeMethods.PFXImportCertStore(ref blob, password, flags);
                 if (memory == IntPtr.Zero)
                 {
@@ -307,6 +390,17 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
                     }
                 }
             }
+        }
+
+        // A certificate without a key; one that is there stays as it is.
+        public void Add(byte[] raw)
+        {
+            if (!NativeMethods.CertAddEncodedCertificateToStore(
+                _store, NativeMethods.X509_ASN_ENCODING, raw, (uint)raw.Length, NativeMethods.CERT_STORE_ADD_USE_EXISTING, IntPtr.Zero))
+            {
+                throw new CertificateException("CertAddEncodedCertificateToStore", Marshal.GetLastWin32Error());
+            }
+            Commit();
         }
 
         // The private key first, so that a failure leaves the certificate by which one can try again.
@@ -462,7 +556,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
 
         // A key that is not there any more is as good as deleted. Without a name, CryptAcquireContext would delete the default key of the
         // machine: https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-cryptacquirecontextw
-        private static void DeleteKey(KeyLocation key)
+        public static void DeleteKey(KeyLocation key)
         {
             if (string.IsNullOrEmpty(key.Container))
             {
@@ -545,6 +639,8 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
 
     internal sealed class PrivateKey : IDisposable
     {
+        private static readonly int LongestDescriptor = 65536;
+
         private readonly IntPtr _handle;
         private readonly uint _keySpec;
         private readonly bool _owned;
@@ -583,6 +679,73 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             {
                 NativeMethods.CryptReleaseContext(_handle, 0);
             }
+        }
+
+        // Null where that cannot be read.
+        public bool? IsExportable()
+        {
+            if (_keySpec == NativeMethods.CERT_NCRYPT_KEY_SPEC)
+            {
+                byte[] policy = ReadCngProperty("Export Policy", 0);
+                const uint allowed = NativeMethods.NCRYPT_ALLOW_EXPORT_FLAG | NativeMethods.NCRYPT_ALLOW_PLAINTEXT_EXPORT_FLAG;
+                return policy == null || policy.Length < 4 ? (bool?)null : (BitConverter.ToUInt32(policy, 0) & allowed) != 0;
+            }
+            IntPtr key;
+            if (!NativeMethods.CryptGetUserKey(_handle, _keySpec, out key))
+            {
+                return null;
+            }
+            try
+            {
+                uint permissions;
+                uint length = 4;
+                bool read = NativeMethods.CryptGetKeyParam(key, NativeMethods.KP_PERMISSIONS, out permissions, ref length, 0);
+                return read ? (permissions & NativeMethods.CRYPT_EXPORT) != 0 : (bool?)null;
+            }
+            finally
+            {
+                NativeMethods.CryptDestroyKey(key);
+            }
+        }
+
+        // The DACL as SDDL; null where it cannot be read.
+        public string ReadSecurity()
+        {
+            byte[] descriptor = _keySpec == NativeMethods.CERT_NCRYPT_KEY_SPEC
+                ? ReadCngProperty("Security Descr", NativeMethods.DACL_SECURITY_INFORMATION)
+                : ReadCspSecurity();
+            if (descriptor == null || descriptor.Length == 0)
+            {
+                return null;
+            }
+            try
+            {
+                return new RawSecurityDescriptor(descriptor, 0).GetSddlForm(AccessControlSections.Access);
+            }
+            catch (ArgumentException)
+            {
+                return null;
+            }
+        }
+
+        private byte[] ReadCspSecurity()
+        {
+            uint length = 0;
+            uint flags = NativeMethods.DACL_SECURITY_INFORMATION;
+            NativeMethods.CryptGetProvParam(_handle, NativeMethods.PP_KEYSET_SEC_DESCR, null, ref length, flags);
+            byte[] descriptor = new byte[(int)Math.Min(length, LongestDescriptor)];
+            return NativeMethods.CryptGetProvParam(_handle, NativeMethods.PP_KEYSET_SEC_DESCR, descriptor, ref length, flags) ? descriptor : null;
+        }
+
+        private byte[] ReadCngProperty(string name, uint flags)
+        {
+            int length;
+            if (NativeMethods.NCryptGetProperty(_handle, name, null, 0, out length, flags | NativeMethods.NCRYPT_SILENT_FLAG) != 0)
+            {
+                return null;
+            }
+            byte[] output = new byte[Math.Min(length, LongestDescriptor)];
+            return NativeMethods.NCryptGetProperty(_handle, name, output, output.Length, out length, flags | NativeMethods.NCRYPT_SILENT_FLAG) == 0 ? output : null;
         }
 
         public KeySignature Sign(byte[] data)

@@ -11,6 +11,7 @@
 #AnsibleRequires -CSharpUtil ..module_utils._HttpSys
 #AnsibleRequires -CSharpUtil ..module_utils._Certificates
 #AnsibleRequires -CSharpUtil ..module_utils._Sessions
+#AnsibleRequires -CSharpUtil ..module_utils._KeyContainers
 #AnsibleRequires -CSharpUtil ..module_utils._Mentions
 
 $spec = @{
@@ -19,11 +20,13 @@ $spec = @{
         facets = @{
             type = 'list'
             elements = 'str'
-            choices = 'events', 'host', 'http', 'mentions', 'product', 'remote_access', 'served', 'services', 'sessions', 'sstp', 'stores'
+            choices = 'events', 'host', 'http', 'keys', 'mentions', 'product', 'remote_access', 'served', 'services', 'sessions', 'sstp', 'stores'
             default = @('host', 'http', 'product', 'served', 'services', 'sessions', 'sstp', 'stores')
         }
         ports = @{ type = 'list'; elements = 'int'; default = @() }
         thumbprints = @{ type = 'list'; elements = 'str'; default = @() }
+        authorities = @{ type = 'list'; elements = 'str'; default = @() }
+        issuers = @{ type = 'list'; elements = 'str'; default = @() }
         prove = @{ type = 'list'; elements = 'str'; default = @() }
         prove_bound = @{ type = 'bool'; default = $false }
         challenge = @{ type = 'str'; default = '' }
@@ -62,6 +65,13 @@ $TRANSACTIONS_KEY = 'SOFTWARE\rras.sstp\Transactions'
 $TRANSACTION_LIMIT = 4
 # A longer value is reported by its length alone, and is not changed: nothing that is meant to be here is near it.
 $VALUE_LIMIT = 4096
+$AUTHORITY_STORES = 'CA', 'ROOT'
+$CHAIN_LIMIT = 8
+$CONTAINER_LIMIT = 4096
+$SYSTEM_STORES_KEY = 'SOFTWARE\Microsoft\SystemCertificates'
+$SERVICE_STORES_KEY = 'SOFTWARE\Microsoft\Cryptography\Services'
+# Those in which Windows keeps the machine's keys of RSA, whichever of its providers made them, and those of CNG.
+$KEY_PROVIDERS = @{ name = 'Microsoft Enhanced RSA and AES Cryptographic Provider'; type = 24 }, @{ name = 'Microsoft Software Key Storage Provider'; type = 0 }
 $POLL_MILLISECONDS = 250
 $EVENT_LOG = 'System'
 # The second one is the name of the source where the provider is not registered by its manifest.
@@ -69,6 +79,7 @@ $EVENT_PROVIDERS = 'Microsoft-Windows-RasSstp', 'RasSstp'
 $EVENT_LIMIT = 64
 $EVENT_SECONDS = 20
 $SESSIONS_MILLISECONDS = 10000
+$MACHINE_KEYSET = 0x20
 $ERROR_SERVICE_REQUEST_TIMEOUT = 1053
 $ERROR_SERVICE_DATABASE_LOCKED = 1055
 $ERROR_SERVICE_ALREADY_RUNNING = 1056
@@ -298,9 +309,15 @@ function Get-KeyFact {
         key_spec = $key.KeySpec
         acquire_code = $null
         signature = $null
+        exportable = $null
+        security = $null
     }
+    if ($null -eq $Store) { return $fact }
     if (-not $Prove -and $module.Params.untouched_providers -contains $key.Provider) { return $fact }
-    $fact.acquire_code = $Store.TryAcquire($Certificate.Hash)
+    $state = $Store.TryAcquire($Certificate.Hash)
+    $fact.acquire_code = $state.Code
+    $fact.exportable = $state.Exportable
+    if ($null -ne $state.Security -and $state.Security.Length -le $VALUE_LIMIT) { $fact.security = $state.Security }
     if ($Prove -and $fact.acquire_code -eq 0 -and $module.Params.challenge) {
         try {
             $signature = $Store.Sign($Certificate.Hash, [Convert]::FromBase64String($module.Params.challenge))
@@ -320,22 +337,66 @@ function Get-Beginning {
     if ($null -eq $Text -or $Text.Length -le $VALUE_LIMIT) { $Text } else { $Text.Substring(0, $VALUE_LIMIT) }
 }
 
+# Without a store its private key is told, but not opened.
+function Get-CertificateFact {
+    param ($Certificate, $Store, [bool]$Prove)
+    $key = $null
+    if ($null -ne $Certificate.Key) { $key = Get-KeyFact $Store $Certificate $Prove }
+    @{
+        thumbprint = ConvertTo-Hex $Certificate.Hash
+        raw = [Convert]::ToBase64String($Certificate.RawData)
+        friendly_name = Get-Beginning $Certificate.FriendlyName
+        key = $key
+    }
+}
+
 function Get-StoreContent {
     param ([string]$Name, [string[]]$ToProve)
     Invoke-WithStore -Name $Name -Script {
         param ($store)
-        foreach ($certificate in $store.List()) {
-            $thumbprint = ConvertTo-Hex $certificate.Hash
-            $key = $null
-            if ($null -ne $certificate.Key) { $key = Get-KeyFact $store $certificate ($ToProve -contains $thumbprint) }
-            @{
-                thumbprint = $thumbprint
-                raw = [Convert]::ToBase64String($certificate.RawData)
-                friendly_name = Get-Beginning $certificate.FriendlyName
-                key = $key
+        foreach ($certificate in $store.List()) { Get-CertificateFact $certificate $store ($ToProve -contains (ConvertTo-Hex $certificate.Hash)) }
+    }
+}
+
+# The name of a certificate's issuer, as its DER has it, in base64; nothing for one that cannot be parsed or is its own issuer.
+function Get-IssuerName {
+    param ([byte[]]$RawData)
+    try { $parsed = [System.Security.Cryptography.X509Certificates.X509Certificate2]::new($RawData) } catch [System.Security.Cryptography.CryptographicException] { return }
+    try {
+        $issuer = [Convert]::ToBase64String($parsed.IssuerName.RawData)
+        if ($issuer -cne [Convert]::ToBase64String($parsed.SubjectName.RawData)) { $issuer }
+    }
+    finally { $parsed.Dispose() }
+}
+
+# In one of the stores of authorities; subjects are names in base64.
+function Find-Authority {
+    param ([string]$Name, [string[]]$Thumbprints, [string[]]$Subjects)
+    Invoke-WithStore -Name $Name -Script {
+        param ($store)
+        foreach ($thumbprint in $Thumbprints) { $store.FindByHash((ConvertFrom-Hex $thumbprint)) }
+        foreach ($subject in $Subjects) { $store.ListBySubject([Convert]::FromBase64String($subject)) }
+    } | Where-Object { $null -ne $_ }
+}
+
+# Of CA and ROOT: the certificates that are asked for, and the issuers of these names with what is above them, by names alone.
+function Get-AuthorityFacet {
+    param ([string[]]$IssuerNames)
+    $told = @{}
+    foreach ($name in $AUTHORITY_STORES) { $told[$name] = @{} }
+    $thumbprints = @($module.Params.authorities)
+    for ($step = 0; $step -lt $CHAIN_LIMIT -and ($IssuerNames.Count -or $thumbprints.Count); $step++) {
+        $above = New-Object -TypeName System.Collections.ArrayList
+        foreach ($name in $AUTHORITY_STORES) {
+            foreach ($found in @(Find-Authority -Name $name -Thumbprints $thumbprints -Subjects $IssuerNames)) {
+                $told[$name][(ConvertTo-Hex $found.Hash)] = $found
+                [void]$above.Add($found)
             }
         }
+        $thumbprints = @()
+        $IssuerNames = @($above | ForEach-Object { Get-IssuerName $_.RawData } | Select-Object -Unique)
     }
+    $told
 }
 
 # MY, and each store that a record of the ports names.
@@ -348,6 +409,14 @@ function Get-StoreFacet {
     foreach ($name in $names) {
         $upper = $name.ToUpperInvariant()
         if (-not $stores.ContainsKey($upper)) { $stores[$upper] = @(Get-StoreContent -Name $name -ToProve $toProve) }
+    }
+    $mattering = @($toProve) + @($module.Params.thumbprints)
+    $certificates = @($stores.Values | ForEach-Object { $_ } | Where-Object { $mattering -contains $_.thumbprint })
+    $issuers = @($module.Params.issuers) + @($certificates | ForEach-Object { Get-IssuerName ([Convert]::FromBase64String($_.raw)) })
+    $authorities = Get-AuthorityFacet -IssuerNames @($issuers | Select-Object -Unique)
+    foreach ($name in $AUTHORITY_STORES) {
+        # One that a record names is told whole already.
+        if (-not $stores.ContainsKey($name)) { $stores[$name] = @($authorities[$name].Values | ForEach-Object { Get-CertificateFact $_ }) }
     }
     $stores
 }
@@ -524,13 +593,71 @@ function Test-RemoteAccessWanted {
     -not $conditions.Count -or [bool]@($conditions | Where-Object { Test-Condition $_ })
 }
 
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+function Get-ReferenceList {
+    param ([string]$Name, $Store)
+    if ($null -eq $Store) { return }
+    try {
+        foreach ($certificate in $Store.List()) {
+            $key = $certificate.Key
+            if ($null -eq $key) { continue }
+            @{
+                store = $Name.ToUpperInvariant()
+                thumbprint = ConvertTo-Hex $certificate.Hash
+                container = $key.Container
+                provider = $key.Provider
+                provider_type = $key.ProviderType
+                flags = $key.Flags
+            }
+        }
+    }
+    finally { $Store.Dispose() }
+}
+
+function Get-SubKeyList {
+    param ([string]$Path)
+    @(Invoke-WithRegistryKey -Path $Path -Script { param ($key) $key.GetSubKeyNames() })
+}
+
+# What a script gives before it fails; why it fails goes to the list.
+function Invoke-Reading {
+    param ($Errors, [scriptblock]$Script)
+    try { & $Script } catch { [void]$Errors.Add((Get-ErrorFact $_)) }
+}
+
+# Which certificate names which key container, and which containers there are. What cannot be read is told; no key is opened.
+function Get-KeyFacet {
+    $errors = New-Object -TypeName System.Collections.ArrayList
+    $containers = New-Object -TypeName System.Collections.ArrayList
+    $truncated = $false
+    $references = @(
+        foreach ($name in Invoke-Reading $errors { Get-SubKeyList $SYSTEM_STORES_KEY }) {
+            Invoke-Reading $errors { Get-ReferenceList $name ([RrasSstp.MachineStore]::Open($name, $false)) }
+        }
+        foreach ($service in Invoke-Reading $errors { Get-SubKeyList $SERVICE_STORES_KEY }) {
+            foreach ($store in Invoke-Reading $errors { Get-SubKeyList "$SERVICE_STORES_KEY\$service\SystemCertificates" }) {
+                Invoke-Reading $errors { Get-ReferenceList "$service\$store" ([RrasSstp.MachineStore]::OpenOfService("$service\$store")) }
+            }
+        }
+    )
+    foreach ($provider in $KEY_PROVIDERS) {
+        $found = @(Invoke-Reading $errors { [RrasSstp.KeyContainers]::List($provider.name, $provider.type, $CONTAINER_LIMIT) })
+        if ($found.Count -gt $CONTAINER_LIMIT) { $truncated = $true }
+        foreach ($container in @($found | Select-Object -First $CONTAINER_LIMIT)) {
+            [void]$containers.Add(@{ provider = $provider.name; provider_type = $provider.type; container = $container })
+        }
+    }
+    @{ references = $references; containers = $containers; truncated = $truncated; errors = $errors }
+}
+
 # --- mentions ---------------------------------------------------------------------------------------------------------
 
 function Get-MentionFacet {
     $places = @($module.Params.places)
     $thumbprints = @($module.Params.thumbprints)
-    if ($places.Count -and -not $thumbprints.Count) {
-        $thumbprints = @(Invoke-WithStore -Name 'MY' -Script { param ($store) $store.List() | ForEach-Object { ConvertTo-Hex $_.Hash } })
+    if ($places.Count) {
+        $thumbprints += @(Invoke-WithStore -Name 'MY' -Script { param ($store) $store.List() | ForEach-Object { ConvertTo-Hex $_.Hash } })
     }
     $search = New-Object -TypeName RrasSstp.MentionSearch -ArgumentList (, [string[]]$thumbprints)
     for ($i = 0; $i -lt $places.Count; $i++) {
@@ -631,6 +758,7 @@ function Get-Fact {
     if ($Facets -contains 'product') { $facts.product = Get-ProductFacet }
     if ($Facets -contains 'sessions') { $facts.sessions = Get-SessionFacet }
     if ($Facets -contains 'remote_access') { $facts.remote_access = if (Test-RemoteAccessWanted) { Get-RemoteAccessFacet } else { $null } }
+    if ($Facets -contains 'keys') { $facts.keys = Get-KeyFacet }
     if ($Facets -contains 'mentions') { $facts.mentions = @(Get-MentionFacet) }
     if ($Facets -contains 'events') { $facts.events = Get-EventFacet }
     $facts
@@ -685,7 +813,13 @@ function Test-Certificate {
 function Test-CertificateKey {
     param ($Change)
     $hash = ConvertFrom-Hex $Change['thumbprint']
-    (Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.TryAcquire($hash) }) -eq 0
+    (Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.TryAcquire($hash).Code }) -eq 0
+}
+
+function Test-KeyContainer {
+    param ($Change)
+    $found = [RrasSstp.KeyContainers]::List($Change['provider'], $Change['provider_type'], [int]::MaxValue - 1)
+    [bool]@($found | Where-Object { Test-SameName $_ $Change['container'] })
 }
 
 function Get-ServiceState {
@@ -713,6 +847,9 @@ function Test-Change {
         }
         'delete_registry_value' { $null -ne (Find-RegistryValue -Path $Change['path'] -Name $Change['name']) }
         'import_pfx' { (Get-Field $Change 'replace' $false) -or -not (Test-Certificate $Change) }
+        'import_certificate' { -not (Test-Certificate $Change) }
+        'delete_key' { Test-KeyContainer $Change }
+        'bring_back_key' { -not (Test-KeyContainer $Change) }
         'delete_certificate' { Test-Certificate $Change }
         'bring_back_certificate' { -not (Test-Certificate $Change) -or ($Change['usable'] -and -not (Test-CertificateKey $Change)) }
         'services' { [bool]@($Change['states'] | Where-Object { (Get-ServiceState $_['name']) -ne $_['state'] }) }
@@ -743,6 +880,13 @@ function Get-Inverse {
         'import_pfx' {
             if (Test-Certificate $Change) { return }
             return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $true }
+        }
+        'import_certificate' {
+            if (Test-Certificate $Change) { return }
+            return @{ kind = 'delete_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; with_key = $false }
+        }
+        'delete_key' {
+            return @{ kind = 'bring_back_key'; container = $Change['container']; provider = $Change['provider']; provider_type = $Change['provider_type'] }
         }
         'delete_certificate' {
             return @{ kind = 'bring_back_certificate'; store = $Change['store']; thumbprint = $Change['thumbprint']; usable = (Test-CertificateKey $Change) }
@@ -896,11 +1040,31 @@ function Invoke-Change {
         'import_pfx' {
             $pfx = [Convert]::FromBase64String($module.Params.pfx)
             $hash = ConvertFrom-Hex $Change['thumbprint']
+            $provider = [string](Get-Field $Change 'key_provider' 'default')
+            if ($provider -notin 'default', 'cng') { throw "There is no key provider '$provider'." }
             Invoke-WithStore -Name $Change['store'] -Writable -Script {
-                param ($store) $store.Import($pfx, $module.Params.pfx_password, $hash, [bool]$Change['exportable'], [string]$Change['friendly_name'])
+                param ($store)
+                $store.Import($pfx, $module.Params.pfx_password, $hash, [bool]$Change['exportable'], [string]$Change['friendly_name'], $provider -eq 'cng')
             }
             if (-not (Test-Certificate $Change)) { throw 'Windows imported the certificate, but it is not in the store.' }
         }
+        'import_certificate' {
+            $raw = [Convert]::FromBase64String($Change['raw'])
+            $sha1 = [System.Security.Cryptography.SHA1]::Create()
+            try { $thumbprint = ConvertTo-Hex $sha1.ComputeHash($raw) } finally { $sha1.Dispose() }
+            if ($thumbprint -ne $Change['thumbprint']) { throw 'The certificate is not that of the thumbprint.' }
+            Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Add($raw) }
+            if (-not (Test-Certificate $Change)) { throw 'Windows imported the certificate, but it is not in the store.' }
+        }
+        'delete_key' {
+            $location = New-Object -TypeName RrasSstp.KeyLocation
+            $location.Container = $Change['container']
+            $location.Provider = $Change['provider']
+            $location.ProviderType = $Change['provider_type']
+            $location.Flags = $MACHINE_KEYSET
+            [RrasSstp.MachineStore]::DeleteKey($location)
+        }
+        'bring_back_key' { throw 'A certificate or private key that was deleted cannot be brought back.' }
         'delete_certificate' {
             Invoke-WithStore -Name $Change['store'] -Writable -Script { param ($store) $store.Delete((ConvertFrom-Hex $Change['thumbprint']), [bool]$Change['with_key']) }
             if (Test-Certificate $Change) { throw 'Windows deleted the certificate, but it is still in the store.' }
@@ -967,7 +1131,7 @@ function Test-Lost {
     param ($Inverse, $Code)
     switch ($Inverse['kind']) {
         'set_ssl_record' { $Code -eq $ERROR_NO_SUCH_LOGON_SESSION }
-        'bring_back_certificate' { $true }
+        { $_ -in 'bring_back_certificate', 'bring_back_key' } { $true }
         'set_remote_access' { -not (Test-Certificate @{ store = 'MY'; thumbprint = $Inverse['thumbprint'] }) }
         default { $false }
     }

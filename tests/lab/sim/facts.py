@@ -226,10 +226,10 @@ class Observer:
         return value
 
     def _mentions(self) -> list[dict[str, Any]]:
-        thumbprints = self._options["thumbprints"]
-        if not thumbprints and self._options["places"]:
-            thumbprints = [entry.certificate.thumbprint for entry in self._entries("MY")]
-        return mentions_facet(self._machine, self._options["places"], thumbprints)
+        if not self._options["places"]:
+            return []
+        own = [entry.certificate.thumbprint for entry in self._entries("MY")]
+        return mentions_facet(self._machine, self._options["places"], [*self._options["thumbprints"], *own])
 
     def _sign(self, link: KeyLink) -> dict[str, str]:
         try:

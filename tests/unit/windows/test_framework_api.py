@@ -75,7 +75,7 @@ INVENTED = {
     "[ulong]$a": "there is no type ulong",
     # Utils and Ansible.
     "[RrasSstp.Nonsense]$a": "there is no type RrasSstp.Nonsense",
-    "[RrasSstp.KeyLocation]$a": "there is no type RrasSstp.KeyLocation",
+    "[RrasSstp.KeySignature]$a": "there is no type RrasSstp.KeySignature",
     "[RrasSstp.MachineStore]::Nonsense('MY')": "there is no static RrasSstp.MachineStore::Nonsense that takes 1",
     "[RrasSstp.MachineStore]::Open('MY')": "there is no static RrasSstp.MachineStore::Open that takes 1",
     "New-Object -TypeName RrasSstp.MachineStore": "there is no static RrasSstp.MachineStore::new that takes 0",

@@ -23,6 +23,7 @@ ALLOWED = {
     "Get-RemoteAccessLoadBalancer": {"ErrorAction"},
     "Get-VpnAuthProtocol": {"ErrorAction"},
     "New-Object": {"ArgumentList", "TypeName"},
+    "Select-Object": {"First", "Unique"},
     "Set-RemoteAccess": {"ErrorAction", "Force", "SslCertificate"},
     "Set-StrictMode": {"Version"},
     "Sort-Object": {"CaseSensitive", "Descending", "Property", "Unique"},

@@ -19,6 +19,7 @@ pytest_plugins = ("windows_fixtures",)
 HTTPSYS = next(util for util in UTILS if util.name == "_HttpSys.cs")
 CERTIFICATES = next(util for util in UTILS if util.name == "_Certificates.cs")
 SESSIONS = next(util for util in UTILS if util.name == "_Sessions.cs")
+CONTAINERS = next(util for util in UTILS if util.name == "_KeyContainers.cs")
 MENTIONS = next(util for util in UTILS if util.name == "_Mentions.cs")
 
 
@@ -57,8 +58,9 @@ IN_HEADERS = {
         "BCRYPT_PKCS1_PADDING_INFO": ["pszAlgId"],
     },
     SESSIONS: {"MPRAPI_OBJECT_HEADER": ["revision", "type", "size"]},
-    # It calls .NET alone.
+    # These two have no structs: the one calls .NET alone, the other reads the first pointer of one.
     MENTIONS: {},
+    CONTAINERS: {},
 }
 # The compiler's header knows no SNI and CCS: the numbers of domain.md 1.3, computed from the documented declarations.
 DOCUMENTED = {
