@@ -126,11 +126,12 @@ def test_a_file_mentions_a_certificate(found: dict[str, list[Mention]], name: st
 
 
 def test_a_name_mentions_a_certificate(host: WineHost) -> None:
-    host.agent.set_value(PLACE + r"\Names", LOWER, LOWER)
+    host.agent.set_value(PLACE + r"\Names", LOWER, "x")
+    host.agent.set_value(PLACE + r"\Names\Twice", LOWER, LOWER)
     host.agent.set_value(rf"{PLACE}\Names\Bindings\{LOWER}", "x", 1)
     host.agent.set_value(rf"{PLACE}\Names\Bindings\{LOWER}0", LOWER[:39], 1)
     told = mentions(host, registry("Names"), registry("None"), registry(rf"Names\Bindings\{LOWER}"))
-    assert told == [(0, LOWER, HASH), (0, rf"Bindings\{LOWER}", HASH)]
+    assert told == [(0, LOWER, HASH), (0, rf"Bindings\{LOWER}", HASH), (0, rf"Twice\{LOWER}", HASH)]
 
 
 def test_the_64_bit_view_is_read(host: WineHost) -> None:
