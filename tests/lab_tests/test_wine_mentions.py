@@ -15,6 +15,8 @@ import module_call
 import pytest
 from lab import pki
 from lab.agent import REMOTE_ACCESS
+from lab.settings import IIS_FILE, MANAGEMENT, NPS_FILE, PROGRAMS, RDP, WINRM, name_certificate
+from lab.sim.host import SimHost
 from lab.sim.mentions import DEPTH_LIMIT, FILE_LIMIT, KEY_LIMIT
 from lab.wine import WineHost
 from needs_wine import prepared_lab
@@ -120,6 +122,20 @@ def test_a_value_mentions_a_certificate(found: dict[str, list[Mention]], name: s
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_mentions_a_certificate(found: dict[str, list[Mention]], name: str) -> None:
     assert found[f"file: {name}"] == [(None, HASH)] * FILES[name][1]
+
+
+def test_both_kinds_of_host_find_what_other_programs_name(host: WineHost) -> None:
+    paths = (WINRM.rpartition("\\")[0], RDP, MANAGEMENT)
+    places = [*({"kind": "registry", "path": path} for path in paths), file(IIS_FILE), file(NPS_FILE)]
+    options = {"operation": "observe", "facets": ["mentions", "remote_access"], "thumbprints": [HASH], "places": places}
+    simulated = SimHost("vpn01")
+    for either in (host, simulated):
+        for program in PROGRAMS:
+            name_certificate(either, program, OLD)
+    facts = module_call.call(host, options)["facts"]
+    assert [item["place"] for item in facts["mentions"]] == [*range(len(places))]
+    told = simulated.call(options)["facts"]
+    assert [told[name] for name in ("mentions", "remote_access")] == [facts[name] for name in ("mentions", "remote_access")]
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
