@@ -15,6 +15,8 @@ import module_call
 import pytest
 from lab import pki
 from lab.agent import REMOTE_ACCESS
+from lab.settings import IIS_FILE, MANAGEMENT, NPS_FILE, PROGRAMS, RDP, WINRM, name_certificate
+from lab.sim.host import SimHost
 from lab.sim.mentions import DEPTH_LIMIT, FILE_LIMIT, KEY_LIMIT
 from lab.wine import WineHost
 from needs_wine import prepared_lab
@@ -122,15 +124,30 @@ def test_a_file_mentions_a_certificate(found: dict[str, list[Mention]], name: st
     assert found[f"file: {name}"] == [(None, HASH)] * FILES[name][1]
 
 
+def test_both_kinds_of_host_find_what_other_programs_name(host: WineHost) -> None:
+    paths = (WINRM.rpartition("\\")[0], RDP, MANAGEMENT)
+    places = [*({"kind": "registry", "path": path} for path in paths), file(IIS_FILE), file(NPS_FILE)]
+    options = {"operation": "observe", "facets": ["mentions", "remote_access"], "thumbprints": [HASH], "places": places}
+    simulated = SimHost("vpn01")
+    for either in (host, simulated):
+        for program in PROGRAMS:
+            name_certificate(either, program, OLD)
+    facts = module_call.call(host, options)["facts"]
+    assert [item["place"] for item in facts["mentions"]] == [*range(len(places))]
+    told = simulated.call(options)["facts"]
+    assert [told[name] for name in ("mentions", "remote_access")] == [facts[name] for name in ("mentions", "remote_access")]
+
+
 # --- places -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_name_mentions_a_certificate(host: WineHost) -> None:
-    host.agent.set_value(PLACE + r"\Names", LOWER, LOWER)
+    host.agent.set_value(PLACE + r"\Names", LOWER, "x")
+    host.agent.set_value(PLACE + r"\Names\Twice", LOWER, LOWER)
     host.agent.set_value(rf"{PLACE}\Names\Bindings\{LOWER}", "x", 1)
     host.agent.set_value(rf"{PLACE}\Names\Bindings\{LOWER}0", LOWER[:39], 1)
     told = mentions(host, registry("Names"), registry("None"), registry(rf"Names\Bindings\{LOWER}"))
-    assert told == [(0, LOWER, HASH), (0, rf"Bindings\{LOWER}", HASH)]
+    assert told == [(0, LOWER, HASH), (0, rf"Bindings\{LOWER}", HASH), (0, rf"Twice\{LOWER}", HASH)]
 
 
 def test_the_64_bit_view_is_read(host: WineHost) -> None:
