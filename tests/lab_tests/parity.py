@@ -65,7 +65,10 @@ DEVIATIONS = (
     Deviation("*.state_id", "the random names of key containers are part of it"),
     Deviation("* import.facts.stores.*.key.*", "Wine keeps an imported key in its default container, and calls it a user's, until the process ends"),
     Deviation("* import.facts.keys.*", "as of the stores"),
-    Deviation("*.key.security", "Wine keeps no DACL of a key: null there, that of Windows' own choice on sim", on_wine=(None,)),
+    Deviation(
+        "*.key.security", "Wine keeps keys in the registry, and tells the DACL of that; on sim it is that of Windows' own choice",
+        on_wine=("D:(A;CIIO;GR;;;BU)(A;;KA;;;BA)",),
+    ),
     Deviation("*.facts.keys.errors*", "Wine has no CNG, and so no key storage provider that lists its keys: one error there, none on sim"),
     Deviation(
         "*.key.acquire_code", "a container that is gone: NTE_BAD_KEYSET on Windows, CRYPT_E_NO_KEY_PROPERTY on Wine",

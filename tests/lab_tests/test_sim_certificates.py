@@ -302,12 +302,12 @@ def test_a_name_mentions_a_certificate(host: SimHost) -> None:
     assert mentions(host, registry(), registry(PLACE + r"\None")) == [(0, LOWER, HASH), (0, rf"Bindings\{LOWER}", HASH)]
 
 
-def test_of_no_thumbprints_those_of_my_are_meant(host: SimHost) -> None:
+def test_those_of_my_are_always_meant(host: SimHost) -> None:
     host.keep(NEW, "WebHosting")
     for name, issued in (("Old", OLD), ("New", NEW)):
         host.agent.set_value(PLACE, name, issued.thumbprint)
     assert mentions(host, registry(), thumbprints=[]) == [(0, "Old", HASH)]
-    assert mentions(host, registry(), thumbprints=[NEW.thumbprint]) == [(0, "New", NEW.thumbprint.upper())]
+    assert mentions(host, registry(), thumbprints=[NEW.thumbprint]) == [(0, "Old", HASH), (0, "New", NEW.thumbprint.upper())]
     assert mentions(host, thumbprints=[]) == []
 
 

@@ -156,12 +156,12 @@ def test_the_64_bit_view_is_read(host: WineHost) -> None:
     assert mentions(host, {"kind": "registry", "path": r"SOFTWARE\Views"}) == [(0, "Wide", HASH)]
 
 
-def test_of_no_thumbprints_those_of_my_are_meant(host: WineHost) -> None:
+def test_those_of_my_are_always_meant(host: WineHost) -> None:
     host.keep(NEW, "WebHosting")
     for name, issued in (("Old", OLD), ("New", NEW)):
         host.agent.set_value(PLACE + r"\Both", name, issued.thumbprint)
     assert mentions(host, registry("Both"), thumbprints=[]) == [(0, "Old", HASH)]
-    assert mentions(host, registry("Both"), thumbprints=[NEW.thumbprint] * 2) == [(0, "New", NEW.thumbprint.upper())]
+    assert mentions(host, registry("Both"), thumbprints=[NEW.thumbprint] * 2) == [(0, "Old", HASH), (0, "New", NEW.thumbprint.upper())]
     assert mentions(host, thumbprints=[]) == []
 
 

@@ -229,7 +229,8 @@ class Observer:
         if not self._options["places"]:
             return []
         own = [entry.certificate.thumbprint for entry in self._entries("MY")]
-        return mentions_facet(self._machine, self._options["places"], [*self._options["thumbprints"], *own])
+        wanted = dict.fromkeys(thumbprint.upper() for thumbprint in (*self._options["thumbprints"], *own))
+        return mentions_facet(self._machine, self._options["places"], list(wanted))
 
     def _sign(self, link: KeyLink) -> dict[str, str]:
         try:
