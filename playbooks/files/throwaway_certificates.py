@@ -32,4 +32,5 @@ def new_rsa() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-print(json.dumps({"first": issue(new_rsa()), "second": issue(new_rsa()), "ecdsa": issue(ec.generate_private_key(ec.SECP256R1()))}))
+made = {name: issue(new_rsa()) for name in ("first", "second", "cng")}
+print(json.dumps({**made, "ecdsa": issue(ec.generate_private_key(ec.SECP256R1()))}))

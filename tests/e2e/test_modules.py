@@ -92,6 +92,8 @@ def test_the_selftest_for_real_servers_runs_and_cleans_up(site: Site) -> None:
     assert (facts["event_log_is_read"], facts["event_log_error"]) == (True, "")
     assert facts["rsa_key_signs"]["state"] == "proven", run.output
     assert isinstance(facts["ecdsa_key_signs"], str)
+    assert facts["issuers_in_ca_and_root"]
+    assert [sentence.partition(":")[0] for sentence in facts["who_uses_certificates_is_not_all_read"]] == ["Not all key containers could be listed"]
     assert facts["record_is_given_back_as_set"] is True
     assert facts["httpupdate_is_there_and_atomic"] is True
     assert (facts["uncommon_settings_are_kept"], facts["unknown_flag_bit_is_taken"]) == ("applied", "applied")
