@@ -159,7 +159,7 @@ findings:
           V(signature_weak), V(signature_pss), V(eku_absent), V(eku_unfit), V(key_usage_unfit), V(certificate_is_ca), V(critical_extension_unknown),
           V(name_absent), V(name_missing), V(certificate_expired), V(certificate_expiring), V(certificate_not_yet_valid), V(self_signed),
           V(revocation_absent), V(revocation_unreachable), V(certificate_unreadable). About the bound ones alone: V(chain_incomplete),
-          V(issuer_expired), V(issuer_unfit), V(certificate_missing), V(key_unusable)."
+          V(root_absent), V(issuer_expired), V(issuer_unfit), V(certificate_missing), V(key_unusable)."
         - "About the stores and their private keys: V(issuer_misplaced), V(key_orphaned)."
         - "About the hashes of SstpSvc: V(registry_sha256_missing), V(registry_sha256_malformed), V(registry_sha256_different),
           V(registry_sha1_malformed), V(registry_sha1_different)."

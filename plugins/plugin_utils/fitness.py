@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .chains import details_of, is_self_signed, path_of
+from .chains import Path, details_of, is_self_signed, path_of
 from .errors import SstpError, one_line
 from .names import EKU_ANY_PURPOSE, EKU_SERVER_AUTHENTICATION
 from .sstp.verification import verify_name
@@ -216,13 +216,27 @@ def _self_signed(certificate: Certificate, _details: Details, _around: Circumsta
 
 
 def _chain_incomplete(certificate: Certificate, _details: Details, around: Circumstances) -> _Judged:
+    path = _open_path(certificate, around)
+    if path is not None and not path.issuers:
+        sentence = f"has no issuer at hand: {certificate.issuer} is not there, so the server does not send all that clients need; give the chain"
+        yield sentence, f"no certificate of {certificate.issuer}"
+
+
+def _root_absent(certificate: Certificate, _details: Details, around: Circumstances) -> _Judged:
+    """Windows gets the roots of its own programme when it first needs one: https://learn.microsoft.com/windows-server/identity/ad-cs/configure-trusted-roots-disallowed-certificates"""
+    path = _open_path(certificate, around)
+    if path is not None and path.issuers:
+        missing = path.issuers[-1].issuer
+        sentence = f"has a chain whose next certificate, {missing}, is not there: nothing is lost if that is a root that clients trust, else give it"
+        yield sentence, f"no certificate of {missing}"
+
+
+def _open_path(certificate: Certificate, around: Circumstances) -> Path | None:
+    """The way up, where it is known not to end at a root."""
     if around.issuers is None or is_self_signed(certificate):
-        return
+        return None
     path = path_of(certificate, (*around.issuers, *around.roots))
-    if path.root is None:
-        top = path.issuers[-1] if path.issuers else certificate
-        sentence = f"has a chain that ends at {top.subject}: {top.issuer} is not there, so the server may not send all that clients need; give the chain"
-        yield sentence, f"no certificate of {top.issuer}"
+    return path if path.root is None else None
 
 
 def _above(certificate: Certificate, around: Circumstances) -> tuple[Certificate, ...]:
@@ -295,7 +309,8 @@ RULES = {
         Rule("certificate_expiring", WARNING, "a certificate that does not expire soon", _expiring),
         Rule("certificate_not_yet_valid", ERROR, "a certificate that is valid already", _not_yet_valid),
         Rule("self_signed", WARNING, "a certificate that a CA has issued", _self_signed),
-        Rule("chain_incomplete", WARNING, "all issuers up to the root", _chain_incomplete),
+        Rule("chain_incomplete", WARNING, "the issuer's certificate", _chain_incomplete),
+        Rule("root_absent", INFO, "all issuers up to the root", _root_absent),
         Rule("issuer_expired", ERROR, "issuers within their time", _issuer_expired),
         Rule("issuer_unfit", ERROR, "issuers that are CAs, signed with SHA-256 or better", _issuer_unfit),
         Rule("revocation_absent", WARNING, "the address of a CRL or an OCSP server", _revocation_absent),

@@ -100,9 +100,12 @@ CASES = {
     ),
     "self_signed": ([(make(), {})], [(LEAF, {}), (make(corpus.NAME, make(corpus.NAME, ca=True, key=corpus.ec_key(7)), key=corpus.ec_key(8)), {})]),
     "chain_incomplete": (
-        [(LEAF, {"issuers": ()}), (LEAF, {"issuers": CHAIN}), (LEAF, {"issuers": (LOWER.certificate,), "roots": (ROOT.certificate,)}),
-         (LEAF, {"issuers": (UPPER.certificate,), "roots": (ROOT.certificate,)})],
-        [(LEAF, WHOLE), (LEAF, {"issuers": CHAIN[::-1], "roots": (ROOT.certificate,)}), (LEAF, {}), (make(), {"issuers": ()})],
+        [(LEAF, {"issuers": ()}), (LEAF, {"issuers": (UPPER.certificate,), "roots": (ROOT.certificate,)})],
+        [(LEAF, WHOLE), (LEAF, {"issuers": CHAIN[::-1], "roots": (ROOT.certificate,)}), (LEAF, {"issuers": CHAIN}), (LEAF, {}), (make(), {"issuers": ()})],
+    ),
+    "root_absent": (
+        [(LEAF, {"issuers": CHAIN}), (LEAF, {"issuers": (LOWER.certificate,), "roots": (ROOT.certificate,)})],
+        [(LEAF, WHOLE), (LEAF, {"issuers": ()}), (LEAF, {}), (make(), {"issuers": ()})],
     ),
     "issuer_expired": ([(LEAF, {"issuers": (LATE.certificate, UPPER.certificate)})], [(LEAF, WHOLE), (LEAF, {"issuers": (LATE.certificate, *CHAIN)})]),
     "issuer_unfit": (
