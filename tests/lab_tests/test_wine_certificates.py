@@ -142,6 +142,19 @@ def test_a_certificate_without_its_key_is_repaired(host: Any) -> None:
     assert bring(host)["changed"] is False
 
 
+@pytest.mark.parametrize("function", ["CertAddEncodedCertificateToStore", "PFXImportCertStore", "CryptAcquireCertificatePrivateKey"])
+def test_an_import_that_fails_leaves_nothing(sim: SimHost, function: str) -> None:
+    """The last one: the key is there, and does not sign."""
+    sim.agent.delete_certificate(INTERMEDIATE_HASH, "CA")
+    before = sim.state()["certificates"]
+    sim.agent.fault(function, 5, times=0)
+    with pytest.raises(SstpError):
+        bring(sim)
+    assert sim.state()["certificates"] == before
+    sim.agent.clear_faults()
+    assert bring(sim)["changed"] is True
+
+
 # --- retirement ---
 
 
