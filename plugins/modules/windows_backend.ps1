@@ -617,7 +617,8 @@ function Get-ReferenceList {
 
 function Get-SubKeyList {
     param ([string]$Path)
-    @(Invoke-WithRegistryKey -Path $Path -Script { param ($key) $key.GetSubKeyNames() })
+    # Where there is no such key a null would count as a name.
+    Invoke-WithRegistryKey -Path $Path -Script { param ($key) $key.GetSubKeyNames() } | Where-Object { $null -ne $_ }
 }
 
 # What a script gives before it fails; why it fails goes to the list.

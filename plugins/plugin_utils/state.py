@@ -418,7 +418,9 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
     services = tuple(_read_service(s) for s in facts.get("services") or ())
     sessions, sessions_error = read_sessions(facts.get("sessions"), services if "services" in facts else None)
     records = tuple(read_record(r) for r in http.get("records") or ())
-    stored = tuple(_read_stored(c, name, challenge) for name, content in (facts.get("stores") or {}).items() for c in content)
+    # The host tells them in no order.
+    stores = sorted((facts.get("stores") or {}).items(), key=lambda item: (item[0].upper() != "MY", item[0].upper()))
+    stored = tuple(_read_stored(c, name, challenge) for name, content in stores for c in content)
     # Whole only where a record has its certificate there.
     named = {record.store for record in records if record.endpoint.port in ports}
     return HostState(
@@ -442,7 +444,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         remote_access=_read_remote_access(facts.get("remote_access")),
         sessions=sessions,
         sessions_error=sessions_error,
-        authorities=tuple(c for c in stored if c.store in AUTHORITY_STORES),
+        authorities=tuple(sorted((c for c in stored if c.store in AUTHORITY_STORES), key=lambda one: (one.store, one.thumbprint))),
         keys=_read_keys(facts.get("keys")),
         mentions=_read_mentions(facts.get("mentions")),
     )

@@ -225,6 +225,21 @@ def test_an_orphaned_container_is_listed_and_removed_when_asked(host: Any) -> No
     assert certificate(host, state="absent", key_container=container)["changed"] is False
 
 
+def test_a_service_may_have_stores_of_its_own_or_none() -> None:
+    """Wine opens none of them, which is told: as long as not all can be read, no container is taken for one that nobody names."""
+    with prepared_lab().host("vpn01") as host:
+        host.install(OLD)
+        services = r"SOFTWARE\Microsoft\Cryptography\Services"
+        host.agent.create_key(rf"{services}\Without")
+        assert [text.partition(":")[0] for text in driver(host).perform(info_action)["server"]["unread"]] == ["Not all key containers could be listed"]
+        host.agent.create_key(rf"{services}\NTDS\SystemCertificates\My")
+        assert driver(host).perform(info_action)["server"]["unread"][0].startswith("Who shares private keys could not be read in full: ")
+        container = key_of(host, OLD)["container"]
+        host.agent.delete_certificate(OLD.thumbprint)
+        with pytest.raises(SstpError, match="not every store could be read"):
+            certificate(host, state="absent", key_container=container)
+
+
 def test_a_container_that_a_certificate_names_stays(host: Any) -> None:
     container = key_of(host, OLD)["container"]
     with pytest.raises(SstpError, match=f"the private key of {OLD.thumbprint.upper()} of LocalMachine.MY is in it"):

@@ -554,6 +554,17 @@ def test_authorities_are_kept_apart():
     assert state.certificate(NEW.thumbprint, "CA") is None
 
 
+def test_stores_have_an_order_whatever_the_host_gives_them_in():
+    facts = healthy_facts()
+    mine = facts["stores"]["MY"]
+    facts["stores"] = {"WEBHOSTING": mine, "ROOT": mine, "CA": mine[::-1], "AUTHS": mine, "MY": mine}
+    state = read(facts)
+    assert list(dict.fromkeys(one.store for one in state.certificates)) == ["MY", "AUTHS", "WEBHOSTING"]
+    told = [(one.store, one.thumbprint) for one in state.authorities]
+    assert told == sorted(told)
+    assert len(told) == 4
+
+
 def test_a_store_of_authorities_that_a_record_names_is_one_like_others():
     facts = healthy_facts()
     facts["stores"] |= {"CA": [stored_fact(NEW, key_fact(NEW))]}
