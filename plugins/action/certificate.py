@@ -16,7 +16,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import Circumstances, clean_severities, fitness
 from ansible_collections.rras.sstp.plugins.plugin_utils.guards import require_fitness, require_rights, require_usable
 from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, chain_result, import_changes, imports_key, taken_back, with_imports
-from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import optional_thumbprint
+from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_thumbprint, optional_thumbprint
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import PREDECESSORS_KEY
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import diff, stored_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.selection import select
@@ -36,6 +36,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "key_provider": {"type": "str", "choices": ["default", "cng"], "default": "default"},
     "trust_root": {"type": "bool", "default": False},
     "key_container": {"type": "str"},
+    "issuers": {"type": "list", "elements": "str"},
     "successor": {"type": "str"},
 }
 
@@ -47,7 +48,7 @@ class ActionModule(SstpAction):
     CONSTRAINTS = {
         "required_if": [
             ("state", "present", ("pfx", "certificate", "private_key", "thumbprint", "dns_names", "key_container"), True),
-            ("state", "absent", ("thumbprint", "key_container"), True),
+            ("state", "absent", ("thumbprint", "key_container", "issuers"), True),
         ],
         "mutually_exclusive": [("key_container", "thumbprint")],
         "required_by": {"pfx_password": "pfx"},
@@ -63,7 +64,10 @@ class ActionModule(SstpAction):
         # Before one is removed RRAS is asked whether it is its own, whatever mode the registry tells.
         absent = args["state"] == "absent"
         scope = Scope(thumbprints=wanted, prove=wanted, remote_access="always" if absent else "never", users=absent or args["state"] == "query")
-        scope = with_issuers(scope, candidate)
+        issuers = tuple(clean_thumbprint(text, "Option issuers") for text in args["issuers"] or ())
+        if issuers and not absent:
+            raise SstpError(f"Option issuers goes with state: absent, and not with {args['state']}; with a certificate its issuers are given as chain.")
+        scope = replace(scope, authorities=issuers) if absent else with_issuers(scope, candidate)
         state = backend.observe(scope) if args["state"] == "query" else self.look(backend, scope)[0]
         selection = None
         if thumbprint is None and names:
@@ -72,10 +76,10 @@ class ActionModule(SstpAction):
             scope = replace(scope, thumbprints=(thumbprint,), prove=(thumbprint,))
             state = backend.observe(scope)
         around = circumstances_of(state, thumbprint, names=names, severities=severities, given=candidate.issuers if candidate else None)
-        if args["state"] == "query" or thumbprint is None:
+        if absent:
+            result = self._absent(state, thumbprint, optional_thumbprint(args, "successor"), issuers, backend, scope)
+        elif args["state"] == "query" or thumbprint is None:
             result = _query(state, thumbprint)
-        elif absent:
-            result = self._absent(state, thumbprint, optional_thumbprint(args, "successor"), backend, scope)
         else:
             result = self._present(state, thumbprint, candidate, args, backend, scope, around)
         return {**result, "problems": _problems(state, thumbprint, candidate, around), "passed_over": selection.to_result() if selection else []}
@@ -95,14 +99,16 @@ class ActionModule(SstpAction):
             after = with_imports(state, candidate, changes, args["friendly_name"]) if self.check_mode else _import(state, candidate, changes, backend, scope)
         return _result(state, after, thumbprint, candidate, changed=bool(changes))
 
-    def _absent(self, state: HostState, thumbprint: str, successor: str | None, backend: Backend, scope: Scope) -> Result:
+    def _absent(self, state: HostState, thumbprint: str | None, successor: str | None, issuers: tuple[str, ...], backend: Backend, scope: Scope) -> Result:
         changes: list[Change] = []
         unread = unread_users(state)
-        if state.certificate(thumbprint):
+        if thumbprint is not None and state.certificate(thumbprint):
             require_unused(state, thumbprint, successor if self.check_mode else None)
             changes.append(DeleteCertificate(thumbprint))
             for sentence in unread:
                 Display().warning(sentence)
+        above = [one for one in state.authorities if one.thumbprint in issuers]
+        changes += [DeleteCertificate(one.thumbprint, one.store, with_key=False) for one in above]
         if thumbprint in state.predecessors:
             changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
         if changes:
@@ -111,7 +117,10 @@ class ActionModule(SstpAction):
             after = backend.apply(replace(scope, users=False), state, changes).state
         else:
             after = replace(state, certificates=tuple(c for c in state.certificates if (c.thumbprint, c.store) != (thumbprint, "MY")))
-        return {**_result(state, after, thumbprint, changed=bool(changes)), "advice": unread if changes else []}
+        result = _result(state, after, thumbprint, changed=bool(changes))
+        gone = {f"{one.thumbprint} ({one.store})": "present" for one in above}
+        sides = result["diff"]["before"] | gone, result["diff"]["after"] | dict.fromkeys(gone, "absent")
+        return {**result, "advice": unread if changes else [], "diff": diff(sides[0], sides[1], HEADER)}
 
     def _absent_container(self, name: str, backend: Backend, wanted: str) -> Result:
         if wanted != "absent":
@@ -168,8 +177,8 @@ def _query(state: HostState, thumbprint: str | None) -> Result:
     return {"changed": False, **told, "diff": diff({}, {}, HEADER)}
 
 
-def _result(before: HostState, after: HostState, thumbprint: str, candidate: Candidate | None = None, *, changed: bool) -> Result:
-    stored = after.certificate(thumbprint)
+def _result(before: HostState, after: HostState, thumbprint: str | None, candidate: Candidate | None = None, *, changed: bool) -> Result:
+    stored = after.certificate(thumbprint) if thumbprint else None
     chain = chain_result(before, after, candidate)
     come = [f"{one['thumbprint']} ({one['certificate_store_name']})" for one in chain if one["state"] == "imported"]
     old = _side(before, thumbprint) | dict.fromkeys(come, "absent")
@@ -185,8 +194,10 @@ def _result(before: HostState, after: HostState, thumbprint: str, candidate: Can
     }
 
 
-def _side(state: HostState, thumbprint: str, *, imported: bool = False) -> dict[str, str]:
+def _side(state: HostState, thumbprint: str | None, *, imported: bool = False) -> dict[str, str]:
     """One side of the diff; whether an untested key is usable shows only after the import, so it counts as usable here."""
+    if thumbprint is None:
+        return {}
     stored = state.certificate(thumbprint)
     if stored is None:
         return {thumbprint: "absent"}

@@ -22,7 +22,7 @@ description:
   - The certificate may come as PFX, PEM, DER or PKCS7. One with a problem of the severity error is refused before anything is sent, see
     C(docs/certificates.md) and O(severities).
   - Intermediate certificates that are given with it go into the store CA of LocalMachine, where Windows looks for what it sends to clients. A root goes
-    into the store Root only with O(trust_root). Neither is removed again with the certificate.
+    into the store Root only with O(trust_root). Neither is removed again with the certificate, unless O(issuers) says so.
 options:
   state:
     description:
@@ -41,7 +41,7 @@ options:
         dropped, and case does not matter.
       - O(state=present) requires this, O(pfx), O(certificate), O(private_key) or O(dns_names). Of several certificates in O(pfx) or O(certificate) it
         says which one is meant.
-      - O(state=absent) requires this or O(key_container).
+      - O(state=absent) requires this, O(key_container) or O(issuers).
     type: str
   exportable:
     description:
@@ -75,6 +75,12 @@ options:
       - One that a certificate of any store names is refused, and so are those in which Windows, IIS and .NET are known to have keys of their own. Other
         programs may have keys there, too, so be sure whose it is.
     type: str
+  issuers:
+    description:
+      - With O(state=absent), thumbprints of certificates to remove from the stores CA and ROOT of LocalMachine, with or without O(thumbprint).
+        It is for what an import has brought and that came to nothing, see RV(chain). Whether anything else needs them is not looked at.
+    type: list
+    elements: str
   successor:
     description:
       - The thumbprint of the certificate that a rotation earlier in the play puts in the place of O(thumbprint). In check mode, where that has

@@ -64,6 +64,9 @@ class Driver:
         self._reconnection = reconnection
         self._applied = False
         self._brought = False
+        # What the import has put into CA and ROOT, and whether it was about the certificate itself.
+        self._issuers: list[str] = []
+        self._repaired = False
         self._mended = False
         self._plan: list[str] = []
         self._deferred: str | None = None
@@ -100,6 +103,7 @@ class Driver:
         """What the role sstp_certificate does, without retiring."""
         self._applied = self._brought = self._mended = False
         self._plan, self._deferred, self._sessions = [], None, 0
+        self._issuers, self._repaired = [], False
         try:
             changed = self._rotate(scenario, issued)
         except SstpError as error:
@@ -128,8 +132,8 @@ class Driver:
             return self._switch(scenario, issued) or self._brought
         except SstpError as error:
             switched = switching and bool(error.facts.get("changed"))
-            if self._brought and not switched and not self._check_mode and not found:
-                self._take_away(issued[scenario.rotation.candidate].thumbprint)
+            if self._brought and not switched and not self._check_mode and (self._issuers or not found):
+                self._take_away(None if found else issued[scenario.rotation.candidate].thumbprint)
             raise
 
     def _switch(self, scenario: Scenario, issued: dict[str, Issued]) -> bool:
@@ -137,17 +141,20 @@ class Driver:
         self._plan, self._deferred, self._sessions = switch["plan"], switch["deferred"], switch["sessions"]
         return bool(switch["changed"])
 
-    def _take_away(self, thumbprint: str) -> None:
+    def _take_away(self, thumbprint: str | None) -> None:
         try:
-            self.perform(certificate_action, thumbprint=thumbprint, state="absent")
-            self._brought = False
+            self.perform(certificate_action, thumbprint=thumbprint, issuers=self._issuers or None, state="absent")
+            self._brought = thumbprint is None and self._repaired
         except SstpError as error:
             if "used_by" not in error.facts:
                 raise
 
     def _stage(self, source: dict[str, Any]) -> None:
         try:
-            self._brought = self.perform(certificate_action, **source)["changed"]
+            result = self.perform(certificate_action, **source)
+            self._brought, thumbprint = result["changed"], result["thumbprint"]
+            self._issuers = [item["thumbprint"] for item in result["chain"] if item["state"] == "imported"]
+            self._repaired = result["diff"]["before"].get(thumbprint) != result["diff"]["after"].get(thumbprint)
         except SstpError as error:
             self._brought = bool(error.facts.get("changed"))
             raise

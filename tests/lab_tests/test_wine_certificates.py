@@ -155,6 +155,15 @@ def test_an_import_that_fails_leaves_nothing(sim: SimHost, function: str) -> Non
     assert bring(sim)["changed"] is True
 
 
+def test_what_an_import_brought_for_nothing_goes_with_its_issuers(sim: SimHost) -> None:
+    sim.agent.delete_certificate(INTERMEDIATE_HASH, "CA")
+    before = sim.state()["certificates"]
+    brought = [item["thumbprint"] for item in bring(sim)["chain"] if item["state"] == "imported"]
+    assert retire(sim, NEW, issuers=brought)["changed"] is True
+    assert sim.state()["certificates"] == before
+    assert certificate(sim, state="absent", issuers=brought)["changed"] is False
+
+
 # --- retirement ---
 
 

@@ -475,6 +475,7 @@ CASES: list[Case] = [
     ("certificate", {"dns_names": ["vpn.example.com"]}, BEFORE, BEFORE),
     ("certificate", {"pfx": base64.b64encode(ISSUED_PFX).decode(), "trust_root": True}, BEFORE, ROOT_IS_THERE),
     ("certificate", {"pfx": base64.b64encode(ISSUED_PFX).decode()}, ROOT_IS_THERE, ROOT_IS_THERE),
+    ("certificate", {"state": "absent", "issuers": [ROOT.thumbprint]}, ROOT_IS_THERE, server(stored(OLD, "a"), stored(ISSUED, "c"))),
     ("certificate", {"state": "absent", "key_container": "left"}, LEFT_BEHIND, BEFORE),
     ("certificate", {"state": "absent", "key_container": "none"}, LEFT_BEHIND, LEFT_BEHIND),
     ("certificate", {"pfx": PFX}, WITHOUT_NEW, BEFORE),
