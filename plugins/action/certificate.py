@@ -109,7 +109,7 @@ class ActionModule(SstpAction):
                 Display().warning(sentence)
         above = [one for one in state.authorities if one.thumbprint in issuers]
         changes += [DeleteCertificate(one.thumbprint, one.store, with_key=False) for one in above]
-        if thumbprint in state.predecessors:
+        if thumbprint is not None and thumbprint in state.predecessors:
             changes.append(DeleteValue(PREDECESSORS_KEY, thumbprint))
         if changes:
             require_rights(state)
