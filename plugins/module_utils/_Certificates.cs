@@ -315,18 +315,7 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
         public StoredCertificate FindByHash(byte[] hash)
         {
             IntPtr context = Find(hash);
-            if (context == IntPtr.Zero)
-            {
-                return null;
-            }
-            try
-            {
-                return Describe(context);
-            }
-            finally
-            {
-                NativeMethods.CertFreeCertificateContext(context);
-            }
+            return context == IntPtr.Zero ? null : ReadAndFree<StoredCertificate>(context, Describe);
         }
 
         public KeyState TryAcquire(byte[] hash)
@@ -466,6 +455,11 @@ namespace ansible_collections.rras.sstp.plugins.module_utils._Certificates
             {
                 throw new CertificateException("CertFindCertificateInStore", Marshal.GetLastWin32Error());
             }
+            return ReadAndFree(context, reader);
+        }
+
+        private static T ReadAndFree<T>(IntPtr context, ContextReader<T> reader)
+        {
             try
             {
                 return reader(context);

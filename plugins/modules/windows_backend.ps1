@@ -806,8 +806,8 @@ function Find-Record {
 
 function Test-Certificate {
     param ($Change)
-    $thumbprint = $Change['thumbprint']
-    $found = Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.List() | Where-Object { (ConvertTo-Hex $_.Hash) -eq $thumbprint } }
+    $hash = ConvertFrom-Hex $Change['thumbprint']
+    $found = Invoke-WithStore -Name $Change['store'] -Script { param ($store) $store.FindByHash($hash) }
     $null -ne $found
 }
 

@@ -41,23 +41,8 @@ def ed25519_key() -> ed25519.Ed25519PrivateKey:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A certificate with its key."""
-
-    x509: x509.Certificate
-    key: object
-
-    @property
-    def der(self) -> bytes:
-        return self.x509.public_bytes(Encoding.DER)
-
-    @property
-    def pem(self) -> bytes:
-        return self.x509.public_bytes(Encoding.PEM)
-
-    @property
-    def certificate(self):
-        return factory.read_certificate(self.der)
+class Made(factory.Issued):
+    """A certificate with a key of any kind."""
 
     def key_bytes(self, encoding: Encoding = Encoding.PEM, form: PrivateFormat = PrivateFormat.PKCS8, password: str | None = None) -> bytes:
         encryption = BestAvailableEncryption(password.encode()) if password else NoEncryption()
