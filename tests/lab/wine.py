@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import prefix as prefixes
-from lab.agent import NETWORK, SSTPSVC, Agent, WinError
+from lab.agent import NETWORK, RPC_UNAVAILABLE, SSTPSVC, Agent, WinError
 from lab.command import Refused, WineCommand, split_command_line
 from lab.host import Command
 from lab.processes import kill_marked
@@ -225,4 +225,10 @@ class WineLab:
         """
         self.prepare()
         remove_stale(self.build / "hosts")
+        try:
+            return WineHost(self.build, name, port, http_update=http_update, cmdlets=cmdlets)
+        except WinError as error:
+            # Seen once in some ten thousand hosts, on a busy machine: for a whole minute no services.exe in a fresh prefix.
+            if error.code != RPC_UNAVAILABLE:
+                raise
         return WineHost(self.build, name, port, http_update=http_update, cmdlets=cmdlets)

@@ -161,7 +161,7 @@ def test_those_of_my_are_always_meant(host: WineHost) -> None:
     for name, issued in (("Old", OLD), ("New", NEW)):
         host.agent.set_value(PLACE + r"\Both", name, issued.thumbprint)
     assert mentions(host, registry("Both"), thumbprints=[]) == [(0, "Old", HASH)]
-    assert mentions(host, registry("Both"), thumbprints=[NEW.thumbprint] * 2) == [(0, "Old", HASH), (0, "New", NEW.thumbprint.upper())]
+    assert mentions(host, registry("Both"), thumbprints=[NEW.thumbprint] * 2) == [(0, "New", NEW.thumbprint.upper()), (0, "Old", HASH)]
     assert mentions(host, thumbprints=[]) == []
 
 

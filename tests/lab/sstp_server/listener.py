@@ -19,6 +19,7 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -39,21 +40,38 @@ CHUNK = 65536
 Seen = Callable[[str], dict[str, Any] | None]
 Stream = TlsStream | PlainStream
 
+# Ports that free_port gave, claimed by UDP sockets, which no host uses: the one who asked has not begun to listen yet.
+_CLAIMS: deque[socket.socket] = deque()
+CLAIMS = 64
+
 
 def free_port() -> int:
     """A port that nobody uses, on IPv4 and IPv6.
 
-    Not one that the kernel gives (bind to 0): until the host listens on it, any outgoing connection of this machine could be given the same.
+    Not one that the kernel gives (bind to 0): until the host listens on it, any outgoing connection of this machine could be given the same. Nobody else
+    who asks here is given it either, in this process or another, before this one has asked for a good many more.
     """
     while True:
         port = 20000 + secrets.randbelow(10000)
-        with socket.socket() as v4, contextlib.suppress(OSError):
-            v4.bind(("127.0.0.1", port))
-            if not socket.has_ipv6:
-                return port
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            _bind_once(port)
+        except OSError:
+            claim.close()
+            continue
+        _CLAIMS.append(claim)
+        if len(_CLAIMS) > CLAIMS:
+            _CLAIMS.popleft().close()
+        return port
+
+
+def _bind_once(port: int) -> None:
+    with socket.socket() as v4:
+        v4.bind(("127.0.0.1", port))
+        if socket.has_ipv6:
             with socket.socket(socket.AF_INET6) as v6:
                 v6.bind(("::1", port))
-                return port
 
 
 def _listening(port: int | None, backlog: int) -> list[socket.socket]:
