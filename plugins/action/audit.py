@@ -12,7 +12,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, Ss
 from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer, parse_balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import FAILING, Policy
 from ansible_collections.rras.sstp.plugins.plugin_utils.healing import certificate_at_hand
 from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, import_changes, is_usable
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_address, clean_number, clean_port
@@ -54,10 +54,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "probe_port": {"type": "int"},
     "probe_timeout": {"type": "int", "default": 10},
     "public_addresses": {"type": "list", "elements": "str"},
-    "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
+    "fail_on": {"type": "str", "choices": list(FAILING), "default": "never"},
 }
-
-FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
 
 
 class ActionModule(SstpAction):
@@ -160,6 +158,7 @@ def _result(state: HostState, policy: Policy, candidate: dict[str, Any] | None, 
         "changed": False,
         "compliant": judgement.compliant,
         "findings": [finding.to_result() for finding in judgement.findings],
+        "sentences": [str(finding) for finding in judgement.findings],
         "ignored": [ignored.to_result() for ignored in judgement.ignored],
         "repairable": any(finding.repairable for finding in judgement.findings),
         "at_hand": hand.to_result() if hand else None,

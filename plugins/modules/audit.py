@@ -245,6 +245,13 @@ findings:
       returned: always
       type: bool
       sample: true
+sentences:
+  description: Each finding as one sentence.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - 'binding_missing: [::]:443: expected an HTTP.SYS record, found none (leads to RasSstp event 21); rotate the certificate (rras.sstp.rotate)'
 ignored:
   description: The rules that O(ignore_rules) has switched off.
   returned: success

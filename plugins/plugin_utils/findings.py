@@ -17,6 +17,9 @@ from .repairs import Commands
 from .state import RegistryValue
 from .wire import Sight
 
+# fail_on -> the severities that fail.
+FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -42,8 +45,13 @@ class Finding:
         return {**told, "repair": self.repair, "seen": None if self.seen is None else self.seen.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
     def __str__(self) -> str:
-        event = f" (leads to RasSstp event {self.event})" if self.event else ""
-        return one_line(f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}")
+        return sentence_of(asdict(self))
+
+
+def sentence_of(finding: Mapping[str, Any]) -> str:
+    """A finding, as an audit returns it, in one sentence."""
+    event = f" (leads to RasSstp event {finding['event']})" if finding["event"] else ""
+    return one_line("{id}: {subject}: expected {expected}, found {actual}{led}; {remedy}".format(**finding, led=event))
 
 
 @dataclass(frozen=True)
