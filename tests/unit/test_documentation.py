@@ -210,7 +210,8 @@ def test_examples_are_tasks_that_the_modules_accept(name: str, documents: dict[s
         assert_accepted(task, documents)
 
 
-SNIPPETS = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "modes.md").read_text(), re.DOTALL)
+GUIDES = ("modes", "offload", "rotation")
+SNIPPETS = [text for name in GUIDES for text in re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "docs" / f"{name}.md").read_text(), re.DOTALL)]
 
 
 @pytest.mark.parametrize("text", SNIPPETS, ids=[str(number) for number in range(len(SNIPPETS))])
