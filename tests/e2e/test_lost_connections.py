@@ -179,7 +179,7 @@ def test_the_timeout_of_a_task_ends_the_process_and_the_change_is_taken_back(win
         site.host.keep(site.new)
         before = as_found(site.host.state())
         site.host.agent.switch("HashDelay", 3_600_000)
-        (told,) = rotate(site, settle_timeout=300, reconnect_timeout=120, keywords={"timeout": 25}).failed().failures
+        (told,) = rotate(site, settle_timeout=300, reconnect_timeout=120, keywords={"timeout": 45}).failed().failures
         assert told == f"The host gave no answer while it was being changed (the timeout of the task is over). {TAKEN_BACK}"
         site.host.agent.switch("HashDelay", 0)
         assert as_found(site.host.state()) == before

@@ -184,7 +184,7 @@ def test_a_way_back_that_is_cut_off_is_told(server: Server) -> None:
 
 
 def test_a_root_that_clients_do_not_trust_is_taken_back(server: Server) -> None:
-    server.offer(Authority().issue([NAME]))
+    server.offer(Authority("Other Lab").issue([NAME]))
     before = as_found(server.host.state())
     assert went_back(server, server.rotate(**USER), before) == ["untrusted_chain"]
 
@@ -228,7 +228,7 @@ def test_another_device_answers_for_clients(server: Server) -> None:
 def test_the_way_back_from_an_expired_certificate_is_not_gone(server: Server) -> None:
     """Clients refuse the old certificate as well: a new one of a root that the controller does not have is no worse."""
     serve_expired(server)
-    server.offer(Authority().issue([NAME]))
+    server.offer(Authority("Other Lab").issue([NAME]))
     run = server.rotate(**USER).succeeded()
     assert ([fault["code"] for fault in seen(run)["after"][0]["faults"]], seen(run)["worse"]) == (["untrusted_chain"], [])
 
