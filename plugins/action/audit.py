@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction, plain
+from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
 from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer, parse_balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
@@ -20,7 +20,6 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, t
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
 from ansible_collections.rras.sstp.plugins.plugin_utils.record import record_of
-from ansible_collections.rras.sstp.plugins.plugin_utils.repairs import Commands
 from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, events_result, server_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, problems, refusal
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import clean_ignored, judge
@@ -60,16 +59,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 class ActionModule(SstpAction):
     ARGUMENT_SPEC = ARGUMENT_SPEC
-    # How the inventory calls the host, and where it comes from.
-    _commands = Commands()
-
     CONSTRAINTS = {"required_by": {"pfx_password": "pfx", "probe_host": "probe_address", "probe_port": "probe_address"}}
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
-        variables = task_vars or {}
-        sources = tuple(str(plain(source)) for source in variables.get("ansible_inventory_sources") or ())
-        self._commands = Commands(str(plain(variables.get("inventory_hostname", self._commands.host))), sources)
-        return super().run(tmp, task_vars)
 
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
         source = source_of(args, candidate_of(args, self.read_source))
@@ -90,7 +80,7 @@ class ActionModule(SstpAction):
         except SstpError as none:
             selection, wanted, reason = None, None, none
         wire = _look(args, probe_port)
-        policy = Policy(expiry_days, wanted, wire, balancer, public, source.names, source.severities, ignored, self._commands)
+        policy = Policy(expiry_days, wanted, wire, balancer, public, source.names, source.severities, ignored, self.commands)
         candidate = _candidate_result(state, source, wanted, reason, args)
         if candidate is not None:
             candidate["passed_over"] = selection.to_result() if selection else reason.facts.get("passed_over", []) if reason else []

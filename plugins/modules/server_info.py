@@ -707,7 +707,7 @@ events:
       returned: always
       type: list
       elements: str
-      sample: ["0x80070520"]
+      sample: ["0x80070002"]
     meaning:
       description: What the id says, V(null) for one that is none of a server's.
       returned: always
@@ -717,12 +717,12 @@ events:
       description: The first of RV(events[].data) that is an error code, as an HRESULT. V(null) where there is none.
       returned: always
       type: str
-      sample: '0x80070520'
+      sample: '0x80070002'
     explanation:
       description: What that code means, and its usual cause. V(null) where it is not known here.
       returned: always
       type: str
-      sample: "the private key cannot be used (1312); usually: the certificate is not in the machine's store, has no key, a key of a user, or one that SYSTEM cannot open"
+      sample: "there is no such file, record or value; usually: no record for that address, or what it names is gone"
 events_error:
   description: Why the events could not be read, or not all of them. V(null) where they were, or were not asked for.
   returned: success

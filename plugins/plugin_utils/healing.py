@@ -1,19 +1,25 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With which certificate of its own a server can be healed. PRIVATE to the collection."""
+"""With which certificate of its own a server can be healed, and when it was healed of what. PRIVATE to the collection."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+from .changes import Change, DeleteValue, SetValue
 from .circumstances import circumstances_of
 from .fitness import ERROR, fitness
 from .importing import is_usable
-from .names import ADMINISTRATOR, OFFLOAD
+from .names import ADMINISTRATOR, HEALED_KEY, OFFLOAD
+from .results import noted_time, stamp
 from .selection import successor
 from .state import HostState, StoredCertificate
+
+# Hours: more is as good as for ever, and near what a timedelta takes.
+_A_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,3 +59,24 @@ def _meant(state: HostState) -> Iterator[tuple[StoredCertificate, str]]:
 def _is_fit(state: HostState, stored: StoredCertificate, severities: Mapping[str, str]) -> bool:
     around = circumstances_of(state, None, severities=severities)
     return is_usable(stored) and not any(problem.severity == ERROR for problem in fitness(stored.certificate, around))
+
+
+def quiet_until(state: HostState, rule: str, hours: int) -> dt.datetime | None:
+    """Until when a cause is left alone, as the host was healed of it lately; by the host's clock. None where it is not."""
+    since = state.healed.get(rule)
+    if since is None:
+        return None
+    # A time in the future is one of a clock that has been set back since.
+    moment = min(noted_time(since, state.time), state.time)
+    end = moment + dt.timedelta(hours=min(hours, _A_MILLION))
+    return end if state.time < end else None
+
+
+def healed_notes(state: HostState, rules: Iterable[str]) -> list[Change]:
+    """That the host is healed of these now."""
+    return [SetValue(HEALED_KEY, rule, "string", stamp(state.time)) for rule in sorted(set(rules))]
+
+
+def forgetting(state: HostState, rules: Iterable[str]) -> list[Change]:
+    """What takes such notes back."""
+    return [DeleteValue(HEALED_KEY, rule) for rule in sorted(set(rules)) if rule in state.healed]

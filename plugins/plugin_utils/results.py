@@ -142,12 +142,17 @@ def predecessors_result(state: HostState) -> list[dict[str, Any]]:
     return [predecessor(thumbprint, since, state.time) for thumbprint, since in sorted(state.predecessors.items())]
 
 
+def noted_time(text: str, otherwise: dt.datetime) -> dt.datetime:
+    """A time as the product notes it on hosts; one that is not readable is taken for another."""
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    except ValueError:
+        return otherwise
+
+
 def predecessor(thumbprint: str, since: str, now: dt.datetime) -> dict[str, Any]:
     """One replaced certificate; a time that is not readable counts as long ago no more than as just now."""
-    try:
-        moment = dt.datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
-    except ValueError:
-        moment = now
+    moment = noted_time(since, now)
     return {"thumbprint": thumbprint, "replaced_at": stamp(moment), "age_days": max(0, (now - moment).days)}
 
 

@@ -142,5 +142,6 @@ class Controller:
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible-tmp"),
             "HOME": str(self.folder),
+            "PWD": str(self.folder),
             "LAB_RESULTS": str(results),
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,14 +81,27 @@ def _with_events(state: HostState, finding: Finding) -> Finding:
     return replace(finding, seen=seen)
 
 
+def clean_healable(given: Sequence[str]) -> tuple[str, ...]:
+    """The option rules of heal. Raises SstpError for a rule that there is not, or that no rotation heals."""
+    for rule in given:
+        _require_rule(rule, "rules")
+        if not _BY_ID[rule].repairable:
+            raise SstpError(f"Option rules names {rule}, which no rotation heals: {_BY_ID[rule].remedy}.")
+    return tuple(dict.fromkeys(given))
+
+
+def _require_rule(rule: object, option: str) -> None:
+    if rule not in _BY_ID:
+        close = difflib.get_close_matches(str(rule), _BY_ID, 1)
+        hint = f"did you mean {close[0]}?" if close else "docs/rules.md has all of them."
+        raise SstpError(f"Option {option} names the rule {rule!r}, which there is not; {hint}")
+
+
 def clean_ignored(given: Mapping[str, Any] | None) -> dict[str, str]:
     """The option ignore_rules: rule id -> why it is switched off. Raises SstpError for a rule that there is not, or no reason."""
     cleaned = {}
     for rule, reason in (given or {}).items():
-        if rule not in _BY_ID:
-            close = difflib.get_close_matches(str(rule), _BY_ID, 1)
-            hint = f"did you mean {close[0]}?" if close else "docs/rules.md has all of them."
-            raise SstpError(f"Option ignore_rules names the rule {rule!r}, which there is not; {hint}")
+        _require_rule(rule, "ignore_rules")
         if not isinstance(reason, str) or not reason.strip():
             raise SstpError(f"Option ignore_rules gives no reason for switching off {rule}; write one, as it is shown in each report.")
         cleaned[str(rule)] = str(reason).strip()
