@@ -26,11 +26,11 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.changes import DeleteRec
 from ansible_collections.rras.sstp.plugins.plugin_utils.encodings import Origin, read_pfx
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import RULES
-from ansible_collections.rras.sstp.plugins.plugin_utils.rules import RULES as AUDIT_RULES
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import Endpoint, pair
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import SSTP_APP_ID
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import sharing
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import snapshot
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import RULES as AUDIT_RULES
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import addresses
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.client import Depth
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.driver import Outcome
