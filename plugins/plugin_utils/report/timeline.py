@@ -21,7 +21,8 @@ SOON_DAYS = 30
 WIDTH = 960
 
 _LEFT, _RIGHT, _TOP, _LINE = 190, 170, 34, 28
-_COLUMNS_TOP, _COLUMNS_HEIGHT, _COLUMNS_BELOW, _SIDE = 30, 180, 56, 20
+_COLUMNS_TOP, _COLUMNS_HEIGHT, _COLUMNS_BELOW, _SIDE = 30, 180, 34, 20
+_LABEL_WIDTH = 58
 _MOST_COLUMNS = 26
 _SHORTEST_AXIS, _LONGEST_AXIS = 60, 800
 _LONGEST_NAME = 24
@@ -181,14 +182,14 @@ def _columns(expiries: Sequence[Expiry], now: dt.datetime) -> Timeline:
         kind: Urgency = "expired" if span.since is None else "soon" if span.since <= now.date() + dt.timedelta(days=SOON_DAYS) else "later"
         hosts = tuple(expiry.host for expiry in group)
         place = round(_SIDE + pitch * number + pitch * 0.1, 1), round(pitch * 0.8, 1), _COLUMNS_TOP + _COLUMNS_HEIGHT - height, height
-        columns.append(Column(span.text, kind, span.since, span.until, hosts, *place, label=_label(number, span.text, len(spans))))
+        columns.append(Column(span.text, kind, span.since, span.until, hosts, *place, label=_label(number, span.text, len(spans), pitch)))
     base = _COLUMNS_TOP + _COLUMNS_HEIGHT
     return Timeline(_sentence(expiries), WIDTH, base + _COLUMNS_BELOW, columns=tuple(columns), base=base)
 
 
-def _label(number: int, text: str, columns: int) -> str:
-    """Every text where there is room, else every second; the two ends always have theirs."""
-    return text if columns <= 13 or number % 2 == 0 or number == columns - 1 else ""
+def _label(number: int, text: str, columns: int, pitch: float) -> str:
+    """Every text where there is room, else every second; what is expired, and the last, always have theirs."""
+    return text if pitch >= _LABEL_WIDTH or (number % 2 == 0 and number != columns - 2) or number == columns - 1 else ""
 
 
 def _is_within(expiry: Expiry, span: _Span) -> bool:
