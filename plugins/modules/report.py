@@ -56,13 +56,15 @@ options:
       - The heading of the page.
     type: str
     default: Audit of SSTP certificates
-extends_documentation_fragment:
-  - rras.sstp._attributes
 attributes:
   action:
+    description: Has an action plugin, so that it runs on the controller.
     support: full
   async:
+    description: Can be used with the C(async) keyword.
     support: none
+    details:
+      - Ansible cannot run an action plugin in the background.
   check_mode:
     description: Can run in check mode, predicting what a real run would do and changing nothing.
     support: full

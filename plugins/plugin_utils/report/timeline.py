@@ -9,7 +9,7 @@ This is the geometry; the template draws it. Units are those of the picture's vi
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -200,28 +200,28 @@ def _is_within(expiry: Expiry, span: _Span) -> bool:
 def _spans(expiries: Sequence[Expiry], today: dt.date) -> list[_Span]:
     """Weeks, months, quarters or years, whichever has room for nine tenths of the fleet; the rest is in the last column, which is open."""
     far = expiries[min(len(expiries) - 1, len(expiries) * 9 // 10)].not_after.date()
-    edges = next((edges for edges in _divisions(today) if edges[-1] > far), _years(today))
+    divisions = [_weeks(today), *(_calendar(today, months) for months in (1, 3, 12))]
+    edges, name = next((division for division in divisions if division[0][-1] > far), divisions[-1])
     last = expiries[-1].not_after.date()
     while len(edges) > 2 and edges[-2] > last:
         edges.pop()
-    spans = [_Span("expired", None, today), *(_Span(_name(one, other), one, other) for one, other in zip(edges, edges[1:], strict=False))]
+    spans = [_Span("expired", None, today), *(_Span(name(one), one, other) for one, other in zip(edges, edges[1:], strict=False))]
     return spans if last < edges[-1] else [*spans, _Span("later", edges[-1], None)]
 
 
-def _divisions(today: dt.date) -> Iterator[list[dt.date]]:
-    yield [today + dt.timedelta(days=7 * number) for number in range(_MOST_COLUMNS + 1)]
-    for months in (1, 3):
-        first = _first_of_month(today)
-        first = first.replace(month=(first.month - 1) // months * months + 1)
-        yield [today, *(_months_later(first, months * number) for number in range(1, _MOST_COLUMNS + 1))]
+_Division = tuple[list[dt.date], Callable[[dt.date], str]]
 
 
-def _years(today: dt.date) -> list[dt.date]:
-    return [today, *(_months_later(today.replace(month=1, day=1), 12 * number) for number in range(1, _MOST_COLUMNS + 1))]
+def _weeks(today: dt.date) -> _Division:
+    return [today + dt.timedelta(days=7 * number) for number in range(_MOST_COLUMNS + 1)], lambda day: f"{day:%b} {day.day}"
 
 
-def _name(since: dt.date, until: dt.date) -> str:
-    days = (until - since).days
-    if days == 7:
-        return f"{since:%b} {since.day}"
-    return f"{since:%b %Y}" if days <= 92 else f"{since:%Y}"
+def _calendar(today: dt.date, months: int) -> _Division:
+    """From today to the end of the month, quarter or year, and then whole ones."""
+    first = today.replace(day=1, month=(today.month - 1) // months * months + 1)
+    names: dict[int, Callable[[dt.date], str]] = {
+        1: lambda day: f"{day:%b %Y}",
+        3: lambda day: f"Q{(day.month + 2) // 3} {day:%Y}",
+        12: lambda day: f"{day:%Y}",
+    }
+    return [today, *(_months_later(first, months * number) for number in range(1, _MOST_COLUMNS + 1))], names[months]
