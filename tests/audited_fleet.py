@@ -72,7 +72,7 @@ def finding(id_: str, severity: str, subject: str, **more: Any) -> Json:
 def event(number: int, minutes: int, *, now: dt.datetime = NOW) -> Json:
     """So many minutes before now."""
     texts = {
-        21: ("The SSTP service could not get the hash of the certificate that HTTP has.", "0x80070520", "A logon session is missing: the private key is not there."),
+        21: ("The hash of the certificate that HTTP has could not be read.", "0x80070520", "A logon session is missing: the private key is not there."),
         18: ("The SSTP service could not read the configuration.", None, None),
         24: ("The certificates bound to IPv4 and IPv6 differ.", None, "A renewal has changed one of the two records."),
     }
@@ -136,7 +136,8 @@ def key_lost(host: str, days: int, *, now: dt.datetime = NOW) -> Json:
     """Event 21: the record of IPv6 is gone and nothing is served."""
     current = Issued(f"CN={host}", days, now=now)
     findings = [
-        finding("binding_missing", "error", "[::]:443", expected="an HTTP.SYS record", actual="none", event=21, seen=stamp(now), repair=_repair(host)),
+        finding("binding_missing", "error", "[::]:443", expected="an HTTP.SYS record", actual="none", event=21, seen=stamp(now),
+                repair=_repair(host)),
         finding("key_unusable", "error", r"LocalMachine\MY", expected="a private key that signs", actual="error 0x80070520", event=21, repairable=False,
                 remedy="import the certificate with its private key again (rras.sstp.certificate)"),
         finding("no_revocation", "info", r"LocalMachine\MY", expected="a revocation address that clients reach", actual="none", repairable=False),
@@ -156,7 +157,8 @@ def expiring(host: str, days: int, *, now: dt.datetime = NOW) -> Json:
     current = Issued(f"CN={host}", days, now=now)
     actual = f"{days} days left" if days >= 0 else f"expired {-days} days ago"
     severity, id_ = ("warning", "expires_soon") if days >= 0 else ("error", "certificate_expired")
-    late = finding(id_, severity, "0.0.0.0:443", expected="at least 30 days left", actual=actual, repairable=False, remedy="renew it, then rotate to the new one")
+    remedy = "renew it, then rotate to the new one"
+    late = finding(id_, severity, "0.0.0.0:443", expected="at least 30 days left", actual=actual, repairable=False, remedy=remedy)
     return record(host, current, now=now, findings=[late], ignored=[{"id": "no_revocation", "reason": "The CA is offline by design.", "findings": 2}])
 
 

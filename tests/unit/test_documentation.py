@@ -77,7 +77,8 @@ COLLECTIONS = REPOSITORY / "build" / "collections"
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
 READING = ("audit", "probe", "server_info")
 WRITING = [name for name in ACTIONS if name not in READING]
-TASK_KEYWORDS = {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars", "run_once", "ignore_errors", "ignore_unreachable"}
+ON_ERRORS = {"ignore_errors", "ignore_unreachable"}
+TASK_KEYWORDS = ON_ERRORS | {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars", "run_once"}
 RESULT_KEYWORDS = {"changed", "failed", "msg"}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
 

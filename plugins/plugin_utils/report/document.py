@@ -39,7 +39,10 @@ class LastSeen:
 
 @dataclass(frozen=True)
 class HostEntry:
-    """added: not in the report of last time. new and gone: findings, against the last audit that reached the host. last_seen: that audit, where this one has no record."""
+    """added: not in the report of last time. new and gone: findings, against the last audit that reached the host.
+
+    last_seen: that audit, where this one has no record.
+    """
 
     host: str
     state: State

@@ -117,5 +117,6 @@ def read_record(raw: Any, host: str) -> Record:
     where = f"The record of {host}"
     found = raw.get("schema") if isinstance(raw, dict) else RECORD_SCHEMA
     if isinstance(raw, dict) and "schema" in raw and (found != RECORD_SCHEMA or isinstance(found, bool)):
-        raise ShapeError(f"{where}: schema is {found!r}, but this version of rras.sstp.report reads schema {RECORD_SCHEMA}; audit and report must be of one version.")
+        reads = f"this version of rras.sstp.report reads schema {RECORD_SCHEMA}"
+        raise ShapeError(f"{where}: schema is {found!r}, but {reads}; audit and report must be of one version.")
     return read_shape(Record, raw, where)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from .document import Expiry
@@ -205,7 +206,7 @@ def _spans(expiries: Sequence[Expiry], today: dt.date) -> list[_Span]:
     last = expiries[-1].not_after.date()
     while len(edges) > 2 and edges[-2] > last:
         edges.pop()
-    spans = [_Span("expired", None, today), *(_Span(name(one), one, other) for one, other in zip(edges, edges[1:], strict=False))]
+    spans = [_Span("expired", None, today), *(_Span(name(one), one, other) for one, other in pairwise(edges))]
     return spans if last < edges[-1] else [*spans, _Span("later", edges[-1], None)]
 
 

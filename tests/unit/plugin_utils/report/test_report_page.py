@@ -25,7 +25,8 @@ FOLDER = Path(__file__).resolve().parents[4] / "plugins" / "plugin_utils" / "rep
 VOID = {"meta", "input", "br", "link", "img", "line", "rect"}
 EVIL = st.one_of(
     st.text(),
-    st.sampled_from(["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg/onload=alert(1)>", "</title><script>", "{{ 7 * 7 }}", "{% raw %}", "&lt;b&gt;"]),
+    st.sampled_from(["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "'><svg/onload=alert(1)>", "</title><script>"]),
+    st.sampled_from(["{{ 7 * 7 }}", "{% raw %}", "&lt;b&gt;"]),
     st.text(alphabet="<>\"'&/= abc{}%\u202e\x00\u2028"),
 )
 
