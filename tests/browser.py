@@ -63,9 +63,11 @@ class Browser:
         return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """The addresses that were asked for since the last call."""
+        """The addresses that were asked for since the last call, but for what the policy of the page has held back."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        return [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+        events = [(message["method"], message["params"]) for message in messages]
+        barred = {what["requestId"] for method, what in events if method == "Network.loadingFailed" and what.get("blockedReason") == "csp"}
+        return [what["request"]["url"] for method, what in events if method == "Network.requestWillBeSent" and what["requestId"] not in barred]
 
 
 @contextlib.contextmanager
@@ -74,8 +76,9 @@ def browser() -> Iterator[Browser]:
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     # Tests run as root in containers, where Chromium has no sandbox.
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-background-networking", "hide-scrollbars", "lang=en", "window-size=1400,1200"):
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "disable-background-networking", "hide-scrollbars", "lang=en"):
         options.add_argument(f"--{argument}")
+    options.add_argument("--window-size=1400,1200")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:

@@ -19,6 +19,7 @@ from browser import Browser
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -175,10 +176,11 @@ def test_filtering(shown: Browser) -> None:
     while told() != "12 hosts" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (len(hosts(shown)), told()) == (12, "12 hosts")
+    state = Select(shown.driver.find_element(By.ID, "state"))
     for choice, names in {"error": ["vpn03", "vpn02", "vpn01"], "failed unreachable": ["vpn11", "vpn10"], "warning": ["vpn04"]}.items():
-        shown.driver.find_element(By.CSS_SELECTOR, f"#state option[value='{choice}']").click()
+        state.select_by_value(choice)
         assert hosts(shown) == names
-    shown.driver.find_element(By.CSS_SELECTOR, "#state option[value='']").click()
+    state.select_by_value("")
     shown.driver.find_element(By.ID, "only-new").click()
     assert hosts(shown) == ["vpn01", "vpn05", "vpn08"]
 
@@ -209,7 +211,8 @@ def test_a_command_is_copied(shown: Browser) -> None:
 
 
 def test_a_command_is_selected_where_the_clipboard_is_barred(shown: Browser) -> None:
-    shown.run("Object.defineProperty(navigator, 'clipboard', { value: { writeText: () => Promise.reject(new Error('no')) } }); document.execCommand = () => false")
+    shown.run("Object.defineProperty(navigator, 'clipboard', { value: { writeText: () => Promise.reject(new Error('no')) } })")
+    shown.run("document.execCommand = () => false")
     shown.driver.find_element(By.LINK_TEXT, "vpn02.example.com").click()
     command = shown.driver.find_element(By.CSS_SELECTOR, "details[open] .command")
     command.find_element(By.TAG_NAME, "button").click()

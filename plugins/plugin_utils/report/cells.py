@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import one_line
 from ..results import stamp
 from .document import HostEntry
-from .record import RecordedFinding
+from .record import Record, RecordedFinding
 from .results import HostResult
 from .summary import soonest_expiry
 
@@ -56,17 +56,7 @@ def _cell(cell: Cell) -> str | int:
 
 def _rows(result: HostResult, entry: HostEntry) -> Iterator[tuple[Cell, ...]]:
     record = result.record
-    expiry = soonest_expiry(result.host, record) if record else None
-    host = (
-        result.host,
-        result.state,
-        result.message,
-        record and record.server,
-        record and stamp(record.time),
-        record and record.mode,
-        expiry and stamp(expiry.not_after),
-        expiry and expiry.days_left,
-    )
+    host: tuple[Cell, ...] = (result.host, result.state, result.message, *(_audit(result.host, record) if record else [None] * 5))
     new = {(known.id, known.subject) for known in entry.new}
     for finding in record.findings if record else ():
         yield (*host, *_finding(finding), (finding.id, finding.subject) in new)
@@ -74,8 +64,13 @@ def _rows(result: HostResult, entry: HostEntry) -> Iterator[tuple[Cell, ...]]:
         yield (*host, *([None] * (len(HEADINGS) - len(host))))
 
 
+def _audit(host: str, record: Record) -> tuple[Cell, ...]:
+    expiry = soonest_expiry(host, record)
+    ends: tuple[Cell, Cell] = (stamp(expiry.not_after), expiry.days_left) if expiry else (None, None)
+    return record.server, stamp(record.time), record.mode, *ends
+
+
 def _finding(finding: RecordedFinding) -> tuple[Cell, ...]:
-    seen = finding.seen and stamp(finding.seen)
     return (
         finding.severity,
         finding.id,
@@ -83,7 +78,7 @@ def _finding(finding: RecordedFinding) -> tuple[Cell, ...]:
         finding.expected,
         finding.actual,
         finding.event,
-        seen,
+        stamp(finding.seen) if finding.seen else None,
         finding.remedy,
         finding.repair,
         finding.repairable,

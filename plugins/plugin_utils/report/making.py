@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,7 +35,7 @@ class Made:
 
     def contents(self, formats: Iterable[str]) -> dict[str, bytes]:
         """format -> what its file is to hold. The JSON comes last: as long as it is the old one, the rest can be made again."""
-        makers = {
+        makers: dict[str, Callable[[], str]] = {
             "html": lambda: to_html(self.document, self.results),
             "csv": lambda: to_csv(self.results, self.document.hosts),
             "json": lambda: to_json(self.data),

@@ -84,6 +84,8 @@
   // The fields have their first values only after this event.
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("input", filter);
+  // Not every way to choose from a list, such as that of some assistive tools, comes as an input.
+  form.addEventListener("change", filter);
   // A browser that goes back to the page fills the fields in again.
   window.addEventListener("pageshow", filter);
 

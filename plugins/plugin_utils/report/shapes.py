@@ -33,7 +33,7 @@ def read_shape(shape: type[_T], value: Any, where: str) -> _T:
     """
     if not isinstance(value, Mapping):
         raise ShapeError(f"{where} is no dictionary.")
-    hints = _hints(shape)
+    hints = _hints(typing.cast(Any, shape))
     missing = [name for name in hints if name not in value]
     if missing:
         raise ShapeError(f"{where} has no key {missing[0]}.")
@@ -41,7 +41,7 @@ def read_shape(shape: type[_T], value: Any, where: str) -> _T:
 
 
 @cache
-def _hints(shape: type[Any]) -> dict[str, Any]:
+def _hints(shape: Any) -> dict[str, Any]:
     return typing.get_type_hints(shape)
 
 
