@@ -9,8 +9,8 @@ import dataclasses
 import datetime as dt
 import types
 import typing
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from ..errors import SstpError, shortened
@@ -28,47 +28,62 @@ class ShapeError(SstpError):
 def read_shape(shape: type[_T], value: Any, where: str) -> _T:
     """A dataclass from a mapping with a key of each of its fields; further keys are passed over.
 
-    Fields may be str, int, bool, datetime (given as a text), Literal, another such dataclass, Mapping (taken as it is), tuple[X, ...] and X | None.
+    Fields may be str, int, bool, datetime (given as a text), Literal of texts, another such dataclass, Mapping (taken as it is), tuple[X, ...] and X | None.
     where names the value in the ShapeError that is raised where it does not fit.
     """
     if not isinstance(value, Mapping):
         raise ShapeError(f"{where} is no dictionary.")
-    hints = _hints(typing.cast(Any, shape))
-    missing = [name for name in hints if name not in value]
-    if missing:
-        raise ShapeError(f"{where} has no key {missing[0]}.")
-    return shape(**{name: _read(hint, value[name], f"{where}: {name}") for name, hint in hints.items()})
+    readers = _readers(typing.cast(Any, shape))
+    for name in readers:
+        if name not in value:
+            raise ShapeError(f"{where} has no key {name}.")
+    return shape(**{name: read(value[name], f"{where}: {name}") for name, read in readers.items()})
+
+
+_Reader = Callable[[Any, str], Any]
 
 
 @cache
-def _hints(shape: Any) -> dict[str, Any]:
-    return typing.get_type_hints(shape)
+def _readers(shape: Any) -> dict[str, _Reader]:
+    """field -> what reads it; found once, as a fleet has a thousand records of dozens of values."""
+    return {name: _reader(hint) for name, hint in typing.get_type_hints(shape).items()}
 
 
-def _read(hint: Any, value: Any, where: str) -> Any:
+def _reader(hint: Any) -> _Reader:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType or origin is typing.Union:
-        return None if value is None else _read(inner[0], value, where)
+        some = _reader(inner[0])
+        return lambda value, where: None if value is None else some(value, where)
     if origin is tuple:
-        if not isinstance(value, list):
-            raise ShapeError(f"{where} is no list.")
-        return tuple(_read(inner[0], item, f"{where}[{number}]") for number, item in enumerate(value))
+        return partial(_read_list, _reader(inner[0]))
     if origin is typing.Literal:
-        if value not in inner or isinstance(value, bool):
-            raise ShapeError(f"{where} is {_shown(value)}, and not {_listed(inner)}.")
-        return value
+        return partial(_read_choice, inner)
     if dataclasses.is_dataclass(hint):
-        return read_shape(typing.cast(Any, hint), value, where)
-    return _read_plain(hint, value, where)
+        return partial(read_shape, typing.cast(Any, hint))
+    return _read_time if hint is dt.datetime else partial(_read_plain, origin or hint)
 
 
-def _read_plain(hint: Any, value: Any, where: str) -> Any:
-    kind = typing.get_origin(hint) or hint
-    if kind is dt.datetime:
-        try:
-            return parse_time(value)
-        except (ValueError, TypeError):
-            raise ShapeError(f"{where} is {_shown(value)}, and not {_NAMES[kind]}.") from None
+def _read_list(read: _Reader, value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ShapeError(f"{where} is no list.")
+    return tuple(read(item, f"{where}[{number}]") for number, item in enumerate(value))
+
+
+def _read_choice(choices: tuple[Any, ...], value: Any, where: str) -> Any:
+    # A list cannot be looked for among texts, nor is True the number one.
+    if not isinstance(value, str) or value not in choices:
+        raise ShapeError(f"{where} is {_shown(value)}, and not {_listed(choices)}.")
+    return value
+
+
+def _read_time(value: Any, where: str) -> dt.datetime:
+    try:
+        return parse_time(value)
+    except (ValueError, TypeError):
+        raise ShapeError(f"{where} is {_shown(value)}, and not {_NAMES[dt.datetime]}.") from None
+
+
+def _read_plain(kind: type[Any], value: Any, where: str) -> Any:
     # True is a whole number to Python, and to nobody else.
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ShapeError(f"{where} is {_shown(value)}, and not {_NAMES.get(kind, 'a dictionary')}.")
