@@ -20,7 +20,8 @@ from browser import Browser, browser, missing
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 _PACKAGE = "ansible_collections.rras.sstp.plugins.plugin_utils.report"
 _LARGEST = 150_000
-_OPEN = "document.querySelector('#hosts-table a[href$=\"' + arguments[0] + '\"]').click(); document.activeElement.blur()"
+_OPEN = "document.querySelector('#hosts-table a[href=\"#host-3\"]').click(); document.activeElement.blur()"
+_SCROLL = "document.getElementById('fleet').scrollIntoView()"
 
 
 def main() -> int:
@@ -34,9 +35,10 @@ def main() -> int:
         fleet.write_bytes(_page(small(), yesterday()))
         many.write_bytes(_page(large(1000), None))
         written = [
-            _take(chromium, "report-light", fleet, 1160, 1080),
-            _take(chromium, "report-dark", fleet, 1160, 1080, dark=True),
-            _take(chromium, "report-host", fleet, 1160, 830, host="host-3"),
+            _take(chromium, "report-light", fleet, 1160, 960),
+            _take(chromium, "report-dark", fleet, 1160, 960, dark=True),
+            _take(chromium, "report-host", fleet, 1160, 780, script=_OPEN),
+            _take(chromium, "report-fleet", fleet, 1160, 760, script=_SCROLL),
             _take(chromium, "report-narrow", fleet, 390, 1100),
             _take(chromium, "report-1000-hosts", many, 1200, 1000),
         ]
@@ -52,11 +54,10 @@ def _page(results: dict[str, Any], before: dict[str, Any] | None) -> bytes:
     return page
 
 
-def _take(chromium: Browser, name: str, page: Path, width: int, height: int, *, dark: bool = False, host: str | None = None) -> int:
+def _take(chromium: Browser, name: str, page: Path, width: int, height: int, *, dark: bool = False, script: str = "") -> int:
     """The size of the picture in bytes."""
     chromium.show(page, dark=dark, width=width, height=height)
-    if host:
-        chromium.run(_OPEN, host)
+    chromium.run(script)
     # What comes into view is drawn in the frame after.
     time.sleep(0.5)
     picture = base64.b64decode(chromium.command("Page.captureScreenshot", format="png", optimizeForSpeed=False)["data"])
