@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import audited_fleet
-from bench.figures import Figure, Report, ratios
 from browser import Browser, browser, missing
+
+from bench.figures import Figure, Report, ratios
 
 # The issue's own, in MB; and what https://web.dev/articles/inp calls good, in ms.
 LIMIT_SIZE, LIMIT_ANSWER = 10.0, 200.0
@@ -28,13 +29,13 @@ LIMIT_SORT = 1.5
 
 _FORMATS = ("html", "json", "csv")
 _HOW = [
-    "`make bench` measures it anew. The fleets are made up (tests/audited_fleet.py), of the form that the audit returns: eight places to a host, one host in eight "
-    "with findings, one in 24 not reached, up to five events to a host. The small and the large fleet take turns; a ratio is that of two neighbours.",
+    "`make bench` measures it anew. The fleets are made up (tests/audited_fleet.py), of the form that the audit returns: eight places to a host, one host "
+    "in eight with findings, one in 24 not reached, up to five events to a host. The small and the large fleet take turns; a ratio is that of two neighbours.",
     "Making counts all that the module does from the results of a play to the contents of the three files: reading the records and those of the JSON of last "
     "time, comparing, page, JSON and CSV. Starting ansible-playbook and writing the files is not part of it.",
     "Sorting and filtering are measured in a headless Chromium, from the click or the input to the end of the layout that follows from it. The first search "
-    "gathers the words of all hosts; those after it have them. On a machine that is busy with other things these times are long; the ratio to putting the same rows "
-    "in once more without sorting them, which is the browser's own work, hardly depends on that.",
+    "gathers the words of all hosts; those after it have them. On a machine that is busy with other things these times are long; the ratio to putting the "
+    "same rows in once more without sorting them, which is the browser's own work, hardly depends on that.",
 ]
 
 _SORT = """

@@ -242,7 +242,7 @@ def test_colours_follow_the_system_and_can_be_read(shown: Browser, dark: bool) -
 def test_in_print_every_host_is_open(shown: Browser) -> None:
     shown.command("Emulation.setEmulatedMedia", media="print")
     try:
-        closed = "return [...document.querySelectorAll('details.host .body')].filter(b => b.getBoundingClientRect().height < 10).length"
+        closed = "return [...document.querySelectorAll('details.host .body')].filter(b => !b.checkVisibility()).length"
         assert shown.run(closed) == 0
         assert not shown.driver.find_element(By.ID, "filters").is_displayed()
     finally:
