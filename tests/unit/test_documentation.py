@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import base64
 import datetime as dt
 import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,6 +66,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.state import (
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Applied, Backend, Scope
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight
 from ansible_collections.rras.sstp.plugins.plugin_utils.x509 import read_certificate
+from audited_fleet import small, yesterday
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -74,7 +78,8 @@ COLLECTIONS = REPOSITORY / "build" / "collections"
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
 READING = ("audit", "probe", "server_info")
 WRITING = [name for name in ACTIONS if name not in READING]
-TASK_KEYWORDS = {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars"}
+ON_ERRORS = {"ignore_errors", "ignore_unreachable"}
+TASK_KEYWORDS = ON_ERRORS | {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars", "run_once"}
 RESULT_KEYWORDS = {"changed", "failed", "msg"}
 TYPES = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
 
@@ -246,7 +251,7 @@ def test_attributes(name: str, documents: dict[str, Json]) -> None:
     assert support["action"] == support["check_mode"] == support["platform"] == "full"
     assert support["async"] == "none"
     assert attributes["async"]["details"]
-    assert attributes["platform"]["platforms"] == ("all" if name == "probe" else "windows")
+    assert attributes["platform"]["platforms"] == ("all" if name in ("probe", "report") else "windows")
     action = action_module(name).ActionModule
     assert (action._supports_check_mode, action._supports_async) == (True, False)
     assert (support["diff_mode"] == "full") == ("diff" in documents[name]["return"])
@@ -436,6 +441,15 @@ PROBED = {"addresses": [WELL.to_result()]}
 # A load balancer as the controller meets it: addresses, so that no name is looked up.
 SHOWS_NEW, SHOWS_NOTHING = "192.0.2.80", "192.0.2.81"
 
+REPORTS = tempfile.mkdtemp(prefix="rras.sstp-")
+atexit.register(shutil.rmtree, REPORTS)
+
+
+def report_of_yesterday() -> None:
+    """With a host that is not reached today, so that its last audit is told."""
+    perform("report", {"results": yesterday(), "dest": REPORTS, "name": "then"}, OneHost(BEFORE, BEFORE), check_mode=False)
+
+
 Case = tuple[str, Json, HostState, HostState]
 CASES: list[Case] = [
     ("server_info", {}, BEFORE, BEFORE),
@@ -505,6 +519,7 @@ CASES: list[Case] = [
     ("probe", {"host": "vpn.example.com", "depth": "tls", "fail_on": "never"}, BEFORE, BEFORE),
     ("probe", {"host": "vpn.example.com", "depth": "http"}, BEFORE, BEFORE),
     ("probe", {"host": "vpn.example.com", "address": "192.0.2.1", "fail_on": "never", "before": PROBED}, BEFORE, BEFORE),
+    ("report", {"results": small(), "dest": REPORTS, "name": "now", "previous": f"{REPORTS}/then.json"}, BEFORE, BEFORE),
 ]
 EXPIRED_ON_THE_WIRE = Verdict(Code.EXPIRED, Stage.TLS, "It has expired.")
 SERVED_ON_THE_WIRE = ServedByTls((OLD.der,), "TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -522,6 +537,11 @@ OUTCOMES = {
 
 
 SHOWN = Outcome(Verdict(Code.OK, Stage.TLS, "TLS is served."), ServedByTls((NEW.der,), "TLSv1.3", "TLS_AES_256_GCM_SHA384"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def yesterdays_report() -> None:
+    report_of_yesterday()
 
 
 @pytest.fixture(autouse=True)
@@ -650,7 +670,7 @@ def failing(**answer: Any) -> SstpError:
     return caught.value
 
 
-@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.parametrize("name", [name for name in WRITING if name != "report"])
 def test_facts_of_a_failed_change_are_documented(name: str, documents: dict[str, Json]) -> None:
     refused, unread = failing(facts={"ports": [443]}), failing(failed=True, changed=True)
     assert set(refused.facts) == {"changed", "failure", "undone", "not_undone", "reboot_required"}
