@@ -90,7 +90,8 @@ class ActionModule(SstpAction):
         after = state if self.check_mode or not changes else backend.apply(scope, state, changes).state
         wanted = {wire["name"]: wire.get("data") for change in changes if (wire := change.to_wire())}
         before = {name: state.healed.get(name) for name in wanted}
-        return {"changed": bool(changes), "healed": dict(after.healed), "diff": diff(before, wanted, "healed")}
+        healed = {name: time for name, time in {**after.healed, **(wanted if self.check_mode else {})}.items() if time is not None}
+        return {"changed": bool(changes), "healed": healed, "diff": diff(before, wanted, "healed")}
 
     def _nothing(self, state: HostState) -> Result:
         return {"changed": False, "healed": dict(state.healed), "diff": diff({}, {}, "healed"), "at_hand": None, "record": None}

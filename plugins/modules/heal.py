@@ -68,6 +68,12 @@ EXAMPLES = r"""
     rules: [binding_missing, binding_mismatch, registry_sha256_missing, registry_sha256_different]
   register: heal
 
+- name: See whether there would be something to heal, and note nothing
+  rras.sstp.heal:
+    rules: [rras_stopped]
+    second_look: 0
+  check_mode: true
+
 - name: Heal it
   rras.sstp.rotate:
     thumbprint: "{{ heal.at_hand.thumbprint }}"
@@ -125,4 +131,39 @@ sentence:
   returned: success
   type: str
   sample: Nothing that may be healed is wrong.
+diff:
+  description: The notes on the target, before and after.
+  returned: success
+  type: dict
+changed:
+  description: Whether anything on the target was changed. After a failure it is so only where something could not be undone, or where the target
+    could not be read any more.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
+failure:
+  description: Which change failed, and how. V(null) where all went through, but the target could not be read any more.
+  returned: failure of a change on the target
+  type: dict
+undone:
+  description: The changes that were undone after it.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+reboot_required:
+  description:
+    - Whether a service still hangs between two states. Nothing but a restart of the target may help then, which is left to you.
+  returned: failure of a change on the target
+  type: bool
+  sample: false
+not_undone:
+  description: The changes that could not be undone, each with the error.
+  returned: failure of a change on the target
+  type: list
+  elements: dict
+changes:
+  description: What became of each change, as far as they were begun.
+  returned: failure, when the target could not be read any more after a change
+  type: list
+  elements: dict
 """

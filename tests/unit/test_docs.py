@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.rras.sstp.plugins.plugin_utils.fitness import RULES, UNREADABLE
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import RULES
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp import command_line
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.events import Stage
 from ansible_collections.rras.sstp.plugins.plugin_utils.sstp.verdict import Code
@@ -52,20 +52,8 @@ SERVER_EVENTS = {7, 8, 9, 10, 11, 12, 13, 17, 18, 19, 20, 21, 22, 24, 25, 32, 33
 # --- what there is ----------------------------------------------------------------------------------------------------
 
 
-def findings() -> dict[str, set[int]]:
-    """Rule -> the events that it is known to lead to, as far as they are written out in the code."""
-    found: dict[str, set[int]] = {id_: {rule.event} if rule.event else set() for id_, rule in RULES.items()}
-    found[UNREADABLE.id] = set()
-    for module in ("rules", "mode_rules"):
-        for node in ast.walk(ast.parse((PLUGINS / "plugin_utils" / f"{module}.py").read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding" and isinstance(node.args[0], ast.Constant):
-                event = node.args[5]
-                numbers = {event.value} if isinstance(event, ast.Constant) and isinstance(event.value, int) else set()
-                found.setdefault(str(node.args[0].value), set()).update(numbers)
-    return found
-
-
-FINDINGS = findings()
+# Rule -> the events that it is known to lead to.
+FINDINGS: dict[str, set[int]] = {rule.id: {rule.event} if rule.event else set() for rule in RULES}
 
 
 def specified() -> set[str]:

@@ -76,7 +76,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = REPOSITORY / "plugins"
 COLLECTIONS = REPOSITORY / "build" / "collections"
 ACTIONS = sorted(path.stem for path in (PLUGINS / "action").glob("*.py") if path.stem != "__init__")
-READING = ("audit", "probe", "server_info")
+READING = ("audit", "probe", "server_info", "verdict")
 WRITING = [name for name in ACTIONS if name not in READING]
 ON_ERRORS = {"ignore_errors", "ignore_unreachable"}
 TASK_KEYWORDS = ON_ERRORS | {"name", "register", "when", "loop", "loop_control", "check_mode", "diff", "delegate_to", "notify", "vars", "run_once"}
@@ -251,7 +251,7 @@ def test_attributes(name: str, documents: dict[str, Json]) -> None:
     assert support["action"] == support["check_mode"] == support["platform"] == "full"
     assert support["async"] == "none"
     assert attributes["async"]["details"]
-    assert attributes["platform"]["platforms"] == ("all" if name in ("probe", "report") else "windows")
+    assert attributes["platform"]["platforms"] == ("all" if name in ("probe", "report", "verdict") else "windows")
     action = action_module(name).ActionModule
     assert (action._supports_check_mode, action._supports_async) == (True, False)
     assert (support["diff_mode"] == "full") == ("diff" in documents[name]["return"])
@@ -397,6 +397,8 @@ ROTATED = server(stored(OLD, "a"), stored(NEW, "b"), bound=NEW)
 STOPPED = replace(BEFORE, services=tuple(replace(service, state="stopped") for service in BEFORE.services))
 UNCOUNTED = replace(BEFORE, sessions=None, sessions_error={"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"})
 BROKEN = replace(BEFORE, records=BEFORE.records[:1], served=())
+HALF = replace(BEFORE, records=(BEFORE.records[0], *ROTATED.records[1:]))
+HALF_HEALED = replace(HALF, healed={"binding_mismatch": "2999-01-01T00:00:00Z"})
 INTERRUPTED = replace(BROKEN, interrupted=True)
 NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
 MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
@@ -472,6 +474,10 @@ CASES: list[Case] = [
     ("audit", {"sha256": NEW.sha256}, OFFLOADED, OFFLOADED),
     ("audit", {"public_addresses": ["192.0.2.10"]}, LISTED, LISTED),
     ("audit", {"dns_names": ["vpn.example.com"]}, BEFORE, BEFORE),
+    ("heal", {"rules": ["binding_mismatch", "registry_sha256_different"], "second_look": 0}, HALF, HALF),
+    ("heal", {"rules": ["binding_mismatch"], "second_look": 0}, HALF_HEALED, HALF),
+    ("heal", {"rules": ["binding_mismatch"], "forget": True}, HALF_HEALED, HALF),
+    ("verdict", {"audit": {"record": {"findings": []}}}, BEFORE, BEFORE),
     ("ssl_binding", {}, BEFORE, BEFORE),
     ("ssl_binding", {"state": "present", "certificate_hash": NEW.thumbprint}, BEFORE, ROTATED),
     ("ssl_binding", {"state": "absent", "endpoints": ["[::]:443"]}, BEFORE, BROKEN),
