@@ -36,10 +36,11 @@ def needed() -> None:
 
 
 class Browser:
-    """One window. The driver is selenium's."""
+    """One window."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
+        # Selenium's, of which not all has types.
+        self.driver: Any = driver
 
     def show(self, page: Path, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """Load a file, in a window of that size."""
