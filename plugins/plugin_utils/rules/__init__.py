@@ -20,23 +20,21 @@ from ..state import HostState
 from . import certificates, events, offload, records, registry, remote_access, running
 from .rule import Breach, Rule
 
-RULES: tuple[Rule, ...] = (
-    *running.INSTALLED,
-    running.JOURNAL,
-    *records.RULES[:4],
-    *certificates.BOUND,
-    *registry.HASHES,
-    *records.RULES[4:5],
-    *offload.RULES,
-    *remote_access.RULES,
-    *registry.SETTINGS,
-    *certificates.STORES,
-    *records.RULES[5:],
-    *running.SERVICES,
-    *running.SERVED,
-    *running.WIRE,
-    events.RULE,
+TOPICS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
+    ("The server as a whole", (*running.INSTALLED, running.JOURNAL)),
+    ("HTTP.SYS records", records.RULES),
+    ("Certificates that are bound or shown, and their keys", certificates.BOUND),
+    ("Hashes of SstpSvc", registry.HASHES),
+    ("Offload mode", offload.RULES),
+    ("Administrator mode, and what RRAS itself says", remote_access.RULES),
+    ("Settings of SstpSvc", registry.SETTINGS),
+    ("Certificate stores and private keys", certificates.STORES),
+    ("Services", running.SERVICES),
+    ("What the server serves to itself", running.SERVED),
+    ("What clients are shown", running.WIRE),
+    ("Events of RasSstp", (events.RULE,)),
 )
+RULES: tuple[Rule, ...] = tuple(rule for _title, rules in TOPICS for rule in rules)
 _BY_ID = {rule.id: rule for rule in RULES}
 
 
