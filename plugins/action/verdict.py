@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, SstpAction
-from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
+from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError, one_line
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import FAILING, sentence_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 
@@ -33,9 +33,11 @@ class ActionModule(SstpAction):
             raise AnsibleConnectionFailure(str(audit.get("msg") or "The host could not be reached when it was audited."))
         if "record" not in audit:
             raise SstpError(str(audit.get("msg") or "The host was not audited."))
-        failing = [sentence_of(finding) for finding in _findings(audit) if finding["severity"] in FAILING[args["fail_on"]]]
-        result: Result = {"changed": False, "sentences": failing}
-        return {**result, "failed": True, "msg": f"{len(failing)} finding(s): " + " | ".join(failing)} if failing else result
+        failing = [finding for finding in _findings(audit) if finding["severity"] in FAILING[args["fail_on"]]]
+        result: Result = {"changed": False, "sentences": [sentence_of(finding) for finding in failing]}
+        # Their sentences were told by the audit.
+        named = one_line(", ".join(f"{finding['id']} ({finding['subject']})" for finding in failing))
+        return {**result, "failed": True, "msg": f"{len(failing)} finding(s): {named}"} if failing else result
 
 
 def _findings(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
