@@ -27,8 +27,8 @@ that does something about it.
 * **Repair** is the command as a finding has it, with words in capitals where it has names of your servers. Where the server has several ways out, it is the one
   that destroys least. `-i` and passwords come with your inventory.
 
-A rule is switched off with `ignore_rules`, which takes the reason: `-e '{"ignore_rules": {"revocation_absent": "internal CA, CRL from March on"}}'`. Reports show
-it.
+A rule is switched off with `ignore_rules`, which takes the reason: `-e '{"ignore_rules": {"revocation_absent": "internal CA, CRL from March on"}}'`. Reports
+show it.
 """
 
 
