@@ -171,7 +171,8 @@ findings:
     id:
       description:
         - The rule that was broken.
-        - "About the server as a whole: V(sstp_not_installed), V(sstp_parameters_missing), V(rotation_interrupted)."
+        - "About the server as a whole: V(sstp_not_installed), V(sstp_parameters_missing), V(account_not_elevated),
+          V(rotation_interrupted)."
         - "About the HTTP.SYS records: V(binding_missing), V(binding_mismatch), V(binding_foreign_app_id), V(binding_hidden),
           V(binding_not_wanted)."
         - "About the IP listen list of HTTP.SYS: V(listen_list_leaves_out)."

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _FACILITY_WIN32 = 7
+_LARGEST_WIN32 = 0xFFFF
 _HEX = re.compile(r"0x([0-9A-Fa-f]{1,8})")
 _NUMBER = re.compile(r"-?[0-9]{1,10}")
 # A value that Windows replaces by the text of that error: https://learn.microsoft.com/windows/win32/eventlog/message-text-files
@@ -63,6 +64,7 @@ CODES = {
         "the private key cannot be used (1312)",
         "the certificate is not in the machine's store, has no key, a key of a user, or one that SYSTEM cannot open",
     ),
+    0x80090016: ("there is no such key", "the certificate is there, its key container is gone"),
     0x80092004: ("the certificate was not found", "what the record names is no longer in its store"),
     0x800B0101: ("the certificate has expired", "it was not renewed, or not bound after it was"),
     0x800B0109: ("the root is not trusted", "the client lacks the root"),
@@ -82,22 +84,26 @@ CODES = {
 
 def code_of(data: Sequence[str]) -> int | None:
     """The first value of an event that is an error code, as an unsigned HRESULT; None where there is none."""
-    for text in data:
-        stripped = text.strip()
-        found = _HEX.fullmatch(stripped)
-        number = int(found[1], 16) if found else _decimal(stripped)
-        if number:
-            return number if number > 0xFFFF else 0x80000000 | _FACILITY_WIN32 << 16 | number
-    return None
+    return next((code for text in data if (code := _code_in(text.strip()))), None)
 
 
-def _decimal(text: str) -> int | None:
-    found = _REFERENCE.fullmatch(text)
-    digits = found[1] if found else text if _NUMBER.fullmatch(text) else None
-    if digits is None:
+def _code_in(text: str) -> int | None:
+    """Hexadecimal, a reference to the text of an error, or a decimal number. A small one may be a port or a status: it counts where it is a known error."""
+    if found := _HEX.fullmatch(text):
+        return _hresult(int(found[1], 16))
+    if found := _REFERENCE.fullmatch(text):
+        return _hresult(int(found[1]))
+    if not _NUMBER.fullmatch(text):
         return None
-    number = int(digits)
-    return number & 0xFFFFFFFF if -0x80000000 <= number <= 0xFFFFFFFF else None
+    code = _hresult(int(text))
+    return code if code in CODES or not 0 <= int(text) <= _LARGEST_WIN32 else None
+
+
+def _hresult(number: int) -> int | None:
+    """HRESULT_FROM_WIN32 of a Windows error, an HRESULT as it is; None for 0 and what is no number of 32 bits."""
+    if not -0x80000000 <= number <= 0xFFFFFFFF or number == 0:
+        return None
+    return number & 0xFFFFFFFF if number < 0 or number > _LARGEST_WIN32 else 0x80000000 | _FACILITY_WIN32 << 16 | number
 
 
 def explain_code(code: int) -> str | None:

@@ -474,7 +474,7 @@ CASES: list[Case] = [
     ("audit", {"sha256": NEW.sha256}, OFFLOADED, OFFLOADED),
     ("audit", {"public_addresses": ["192.0.2.10"]}, LISTED, LISTED),
     ("audit", {"dns_names": ["vpn.example.com"]}, BEFORE, BEFORE),
-    ("heal", {"rules": ["binding_mismatch", "registry_sha256_different"], "second_look": 0}, HALF, HALF),
+    ("heal", {"rules": ["binding_mismatch", "registry_sha256_different"], "second_look": 0}, HALF, HALF_HEALED),
     ("heal", {"rules": ["binding_mismatch"], "second_look": 0}, HALF_HEALED, HALF),
     ("heal", {"rules": ["binding_mismatch"], "forget": True}, HALF_HEALED, HALF),
     ("verdict", {"audit": {"record": {"findings": []}}}, BEFORE, BEFORE),

@@ -21,7 +21,7 @@ from . import certificates, events, offload, records, registry, remote_access, r
 from .rule import Breach, Rule
 
 TOPICS: tuple[tuple[str, tuple[Rule, ...]], ...] = (
-    ("The server as a whole", (*running.INSTALLED, running.JOURNAL)),
+    ("The server as a whole", (*running.INSTALLED, running.ACCOUNT, running.JOURNAL)),
     ("HTTP.SYS records", records.RULES),
     ("Certificates that are bound or shown, and their keys", certificates.BOUND),
     ("Hashes of SstpSvc", registry.HASHES),

@@ -29,6 +29,11 @@ def _no_parameters(state: HostState, _policy: Policy) -> Iterator[Breach]:
         yield Breach(f"HKLM\\{SSTP_KEY}", "no such key")
 
 
+def _not_elevated(state: HostState, _policy: Policy) -> Iterator[Breach]:
+    if state.host.get("elevated") is False:
+        yield Breach("connection", "one that is not")
+
+
 def _interrupted(state: HostState, _policy: Policy) -> Iterator[Breach]:
     if state.interrupted:
         yield Breach("journal", "a journal")
@@ -160,6 +165,17 @@ INSTALLED = (
         event=17,
         repairable=False,
     ),
+)
+
+ACCOUNT = Rule(
+    id="account_not_elevated",
+    severity="warning",
+    expected="an account that is an elevated administrator",
+    why="Without these rights not all can be read: a private key that the account may not open looks like one that does not work. Nothing can be changed.",
+    sees=_not_elevated,
+    remedy="connect with an administrator whose token is elevated, see docs/account.md; what else is found may come from this",
+    repair=None,
+    repairable=False,
 )
 
 JOURNAL = Rule(
