@@ -25,6 +25,9 @@ Result = dict[str, Any]
 
 _LONGEST_PATH = 1024
 
+# Variables of the role, without their prefix, that say to which certificate it rotates.
+_SOURCES = ("pfx", "certificate", "thumbprint", "dns_names", "balancer", "sha256")
+
 # Of all modules that change something.
 CHANGE_SPEC: Result = {"reconnect_timeout": {"type": "int", "default": 300}}
 
@@ -154,8 +157,9 @@ class SstpAction(ActionBase):  # type: ignore[misc]
 
 
 def _commands(variables: dict[str, Any]) -> Commands:
-    sources = variables.get("ansible_inventory_sources") or ()
-    return Commands(str(plain(variables.get("inventory_hostname", "HOST"))), tuple(str(plain(source)) for source in sources))
+    sources = tuple(str(plain(source)) for source in variables.get("ansible_inventory_sources") or ())
+    named = any(variables.get(f"sstp_certificate_{option}") for option in _SOURCES)
+    return Commands(str(plain(variables.get("inventory_hostname", "HOST"))), sources, named)
 
 
 def _is_lost(error: BaseException) -> bool:

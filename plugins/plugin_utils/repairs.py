@@ -18,10 +18,14 @@ NEW_PFX = "NEW.pfx"
 
 @dataclass(frozen=True)
 class Commands:
-    """How commands name the host: as the inventory has it; inventory: the sources of that, where they are known."""
+    """How commands name the host: as the inventory has it; inventory: the sources of that, where they are known.
+
+    names_certificate: whether the inventory says to which certificate the role rotates the host, so that a command must not name another.
+    """
 
     host: str = "HOST"
     inventory: tuple[str, ...] = ()
+    names_certificate: bool = False
 
     def playbook(self, name: str, **variables: str) -> str:
         """A playbook of this collection for this host."""
@@ -72,11 +76,6 @@ def rotate_anew(case: Case) -> str:
     return _rotate(case, case.details.get("successor", ""))
 
 
-def rotate_taking_over(case: Case) -> str:
-    """The records of others as well."""
-    return _rotate(case, case.thumbprint, sstp_certificate_take_over="true")
-
-
 def rotate_sharing(case: Case) -> str:
     """The records that have SSTP's certificate follow it."""
     return _rotate(case, case.details.get("successor", ""), sstp_certificate_shared_records="true", sstp_certificate_take_over="true")
@@ -93,7 +92,7 @@ def rotate_to_administrator(case: Case) -> str:
 
 def _rotate(case: Case, thumbprint: str, **more: str) -> str:
     source = {"sstp_certificate_thumbprint": thumbprint} if thumbprint else {"sstp_certificate_pfx": NEW_PFX}
-    return case.commands.playbook("rotate", **source, **more)
+    return case.commands.playbook("rotate", **({} if case.commands.names_certificate else source), **more)
 
 
 # --- by another module ---
@@ -112,8 +111,15 @@ def clear_the_way(case: Case) -> str:
     """A record of nobody known is removed; a program's is given the certificate of the pair, as without a record it would serve nothing."""
     options: dict[str, Any] = {"endpoints": [case.details["endpoint"]], "take_over": True}
     if case.details.get("program") and case.details.get("bound"):
-        return case.commands.module("ssl_binding", {**options, "certificate_hash": case.details["bound"], "state": "present"})
+        same = {"app_id": case.details["program"], "certificate_hash": case.details["bound"]}
+        return case.commands.module("ssl_binding", {**options, **same, "state": "present"})
     return case.commands.module("ssl_binding", {**options, "state": "absent"})
+
+
+def make_it_of_sstp(case: Case) -> str:
+    """The owner of a record is a hint for people and programs; what is served stays the same."""
+    same = {"certificate_hash": case.details["certificate_hash"], "certificate_store_name": case.details["store"]}
+    return case.commands.module("ssl_binding", {"endpoints": [case.details["endpoint"]], **same, "take_over": True, "state": "present"})
 
 
 def remove_container(case: Case) -> str:

@@ -28,7 +28,8 @@ def _foreign(state: HostState, _policy: Policy) -> Iterator[Breach]:
     for endpoint in state.wildcards:
         record = state.record(endpoint)
         if record is not None and record.app_id != SSTP_APP_ID:
-            yield Breach(str(endpoint), owner_of(record.app_id))
+            details = {"endpoint": str(endpoint), "certificate_hash": record.certificate_hash, "store": record.certificate_store_name or "MY"}
+            yield Breach(str(endpoint), owner_of(record.app_id), details=details)
 
 
 def _mismatch(state: HostState, _policy: Policy) -> Iterator[Breach]:
@@ -59,13 +60,16 @@ def _hidden(state: HostState, _policy: Policy) -> Iterator[Breach]:
             details={
                 "endpoint": str(record.endpoint),
                 "shared": "yes" if shared else "",
-                "program": "yes" if is_program(record.app_id) and record.endpoint.family != "ccs" else "",
+                "program": record.app_id if is_program(record.app_id) else "",
                 "bound": bound[0] if bound else "",
             },
         )
 
 
-def _clear_the_way(case: repairs.Case) -> str:
+def _clear_the_way(case: repairs.Case) -> str | None:
+    """The central store is its program's own, which would serve no TLS without it: nothing but the program itself is to touch it."""
+    if case.details.get("program") and case.details["endpoint"].startswith("ccs:"):
+        return None
     return repairs.rotate_sharing(case) if case.details.get("shared") else repairs.clear_the_way(case)
 
 
@@ -141,7 +145,7 @@ RULES = (
         why="Another application says that the record is its own, and may change it at its next renewal.",
         sees=_foreign,
         remedy="let its owner and SSTP share one certificate; rras.sstp.rotate changes the record only with take_over",
-        repair=repairs.rotate_taking_over,
+        repair=repairs.make_it_of_sstp,
         repairable=False,
         modes=HTTPS_MODES,
     ),
