@@ -47,12 +47,14 @@ class Commands:
 class Case:
     """What a repair is about. thumbprint: the certificate with which a rotation heals it, "" where there is none at hand.
 
-    balancer: the device that ends TLS, "" where nobody has named it. details: what the rule knows beside its sentence.
+    balancer: the device that ends TLS, "" where nobody has named it. offload: whether the server is behind one. details: what the rule knows beside
+    its sentence.
     """
 
     commands: Commands
     thumbprint: str = ""
     balancer: str = ""
+    offload: bool = False
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,8 +65,8 @@ Repair = Callable[[Case], "str | None"]
 
 
 def rotate(case: Case) -> str:
-    """To the certificate at hand, else to one that has to be got."""
-    return _rotate(case, case.thumbprint)
+    """To the certificate at hand, else to one that has to be got; in offload mode to what the balancer shows, as a server there is given no other."""
+    return rotate_with_balancer(case) if case.offload else _rotate(case, case.thumbprint)
 
 
 def rotate_anew(case: Case) -> str:
