@@ -128,7 +128,7 @@ def restart(case: Case) -> str:
 
 def probe(case: Case) -> str:
     """From the controller, as clients see it."""
-    return case.commands.module("probe", {"host": case.details["host"]}, on="localhost")
+    return case.commands.module("probe", {"host": case.details["host"], "port": case.details["port"]}, on="localhost")
 
 
 # --- by PowerShell on the server ---

@@ -204,6 +204,7 @@ def test_a_value_of_config_store_is_set_by_its_path():
     assert script == r"Set-ItemProperty HKLM:\SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters\ConfigStore -Name ListenerPort -Value 443 -Type DWord"
 
 
-def test_a_probe_is_made_by_the_controller():
-    program, host, *_rest = shlex.split(repairs.probe(Case(Commands("vpn01"), details={"host": "203.0.113.5", "port": "8443"})))
+def test_a_probe_is_made_by_the_controller_on_the_port_that_was_looked_at():
+    program, host, *rest = shlex.split(repairs.probe(Case(Commands("vpn01"), details={"host": "203.0.113.5", "port": "8443"})))
     assert (program, host) == ("ansible", "localhost")
+    assert json.loads(rest[-1]) == {"host": "203.0.113.5", "port": "8443"}
