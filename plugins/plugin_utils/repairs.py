@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from .names import CONFIG_STORE_KEY, RRAS_SERVICE
 
 NEW_PFX = "NEW.pfx"
+_PLAIN = re.compile(r"[\w.:@%+/,\[\]-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class Commands:
 
     def playbook(self, name: str, **variables: str) -> str:
         """A playbook of this collection for this host."""
-        words = ["ansible-playbook", f"rras.sstp.{name}", *self._inventory(), "-e", f"target={self.host}"]
-        for variable, value in variables.items():
-            words += ["-e", f"{variable}={value}"]
+        words = ["ansible-playbook", f"rras.sstp.{name}", *self._inventory()]
+        for variable, value in {"target": self.host, **variables}.items():
+            words += ["-e", _extra(variable, value)]
         return shlex.join(words)
 
     def module(self, name: str, options: Mapping[str, Any], *, on: str = "") -> str:
@@ -41,6 +43,11 @@ class Commands:
 
     def _inventory(self) -> list[str]:
         return [word for source in self.inventory for word in ("-i", source)]
+
+
+def _extra(variable: str, value: str) -> str:
+    """ansible-core splits name=value at spaces and reads quotes and backslashes in it, whatever the shell has made of them; JSON it takes as it is."""
+    return f"{variable}={value}" if _PLAIN.fullmatch(value) else json.dumps({variable: value})
 
 
 @dataclass(frozen=True)
