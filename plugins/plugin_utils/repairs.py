@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from .names import CONFIG_STORE_KEY, RRAS_SERVICE
 
 NEW_PFX = "NEW.pfx"
+_PLAIN = re.compile(r"[\w.:@%+/,\[\]-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Commands:
 
     def playbook(self, name: str, **variables: str) -> str:
         """A playbook of this collection for this host."""
-        words = ["ansible-playbook", f"rras.sstp.{name}", *self._inventory(), "-e", f"target={self.host}"]
-        for variable, value in variables.items():
-            words += ["-e", f"{variable}={value}"]
+        words = ["ansible-playbook", f"rras.sstp.{name}", *self._inventory()]
+        for variable, value in {"target": self.host, **variables}.items():
+            words += ["-e", _extra(variable, value)]
         return shlex.join(words)
 
     def module(self, name: str, options: Mapping[str, Any], *, on: str = "") -> str:
@@ -47,16 +49,23 @@ class Commands:
         return [word for source in self.inventory for word in ("-i", source)]
 
 
+def _extra(variable: str, value: str) -> str:
+    """ansible-core splits name=value at spaces and reads quotes and backslashes in it, whatever the shell has made of them; JSON it takes as it is."""
+    return f"{variable}={value}" if _PLAIN.fullmatch(value) else json.dumps({variable: value})
+
+
 @dataclass(frozen=True)
 class Case:
     """What a repair is about. thumbprint: the certificate with which a rotation heals it, "" where there is none at hand.
 
-    balancer: the device that ends TLS, "" where nobody has named it. details: what the rule knows beside its sentence.
+    balancer: the device that ends TLS, "" where nobody has named it. offload: whether the server is behind one. details: what the rule knows beside
+    its sentence.
     """
 
     commands: Commands
     thumbprint: str = ""
     balancer: str = ""
+    offload: bool = False
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,8 +76,8 @@ Repair = Callable[[Case], "str | None"]
 
 
 def rotate(case: Case) -> str:
-    """To the certificate at hand, else to one that has to be got."""
-    return _rotate(case, case.thumbprint)
+    """To the certificate at hand, else to one that has to be got; in offload mode to what the balancer shows, as a server there is given no other."""
+    return rotate_with_balancer(case) if case.offload else _rotate(case, case.thumbprint)
 
 
 def rotate_anew(case: Case) -> str:
@@ -132,7 +141,7 @@ def restart(case: Case) -> str:
 
 def probe(case: Case) -> str:
     """From the controller, as clients see it."""
-    return case.commands.module("probe", {"host": case.details["host"]}, on="localhost")
+    return case.commands.module("probe", {"host": case.details["host"], "port": case.details["port"]}, on="localhost")
 
 
 # --- by PowerShell on the server ---

@@ -15,6 +15,7 @@ from ..errors import SstpError
 from ..findings import Finding, Ignored, Policy
 from ..fitness import SEVERITIES
 from ..healing import certificate_at_hand
+from ..names import OFFLOAD
 from ..repairs import Case
 from ..state import HostState
 from . import certificates, events, offload, records, registry, remote_access, running
@@ -55,7 +56,7 @@ def judge(state: HostState, policy: Policy) -> Judgement:
     breaches = list(_breaches(state, policy))
     hand = certificate_at_hand(state, policy.severities) if any(rule.repair for rule, _breach in breaches) else None
     balancer = policy.balancer.name if policy.balancer else ""
-    case = Case(policy.commands, hand.thumbprint if hand else "", balancer)
+    case = Case(policy.commands, hand.thumbprint if hand else "", balancer, state.mode == OFFLOAD)
     found = [rule.finding(breach, replace(case, details=breach.details)) for rule, breach in breaches]
     hidden = Counter(finding.id for finding in found if finding.id in policy.ignored)
     told = sorted((finding for finding in found if finding.id not in policy.ignored), key=lambda finding: SEVERITIES.index(finding.severity))

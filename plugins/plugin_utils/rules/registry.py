@@ -96,7 +96,7 @@ def _in_config_store(name: str, wanted: RegistryValue, actual: str, remedy: str,
 
 
 def _set_config_store(case: repairs.Case) -> str:
-    return repairs.rotate(case) if case.details.get("heals") and not case.balancer else repairs.set_config_store(case)
+    return repairs.rotate(case) if case.details.get("heals") else repairs.set_config_store(case)
 
 
 def _mode_not_wanted(state: HostState, policy: Policy) -> Iterator[Breach]:
@@ -117,10 +117,6 @@ def _hash_not_wanted(state: HostState, policy: Policy) -> Iterator[Breach]:
         yield Breach(SHA256_VALUE, str(value.data), expected=wanted.hash)
 
 
-def _rotate(case: repairs.Case) -> str:
-    return repairs.rotate_with_balancer(case) if case.balancer else repairs.rotate(case)
-
-
 HASHES = (
     Rule(
         id="registry_sha256_missing",
@@ -129,7 +125,7 @@ HASHES = (
         why="SstpSvc compares what clients say they saw with this value, and accepts no connection without it.",
         sees=_sha256_missing,
         remedy=ROTATE,
-        repair=_rotate,
+        repair=repairs.rotate,
         event=18,
     ),
     Rule(
@@ -140,7 +136,7 @@ HASHES = (
         "for the content.)",
         sees=_sha256_malformed,
         remedy=ROTATE,
-        repair=_rotate,
+        repair=repairs.rotate,
         event=18,
     ),
     Rule(
