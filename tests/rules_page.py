@@ -59,7 +59,7 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"{rule.why}\n"
     yield f"What to do: {rule.remedy}.\n"
     if rule.repair:
-        yield f"    {rule.repair(Case(Commands(), 'THUMBPRINT', '', Placeholders()))}\n"
+        yield f"    {rule.repair(Case(Commands(), 'THUMBPRINT', details=Placeholders()))}\n"
 
 
 def _events() -> Iterator[str]:

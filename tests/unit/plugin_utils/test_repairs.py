@@ -119,8 +119,11 @@ def test_powershell_comes_through_the_shell_whole(repair, case):
         assert parse_kv(script, check_raw=True) == {"_raw_params": script}
 
 
+IIS = "{4dc3e181-e14b-4a21-b022-59fc669b0914}"
+
+
 def test_few_rules_have_no_repair():
-    assert {rule.id for rule in RULES if rule.repair is None} == {"served_different", "mode_not_wanted", "port_not_wanted", "hash_not_wanted"}
+    assert {rule.id for rule in RULES if rule.repair is None} == {"account_not_elevated", "served_different", "mode_not_wanted", "port_not_wanted", "hash_not_wanted"}
 
 
 # --- quoting ---
@@ -192,10 +195,11 @@ def test_a_balancer_that_nobody_has_named_is_a_placeholder():
 
 
 def test_the_record_of_a_program_gets_the_certificate_of_the_pair():
-    case = Case(Commands("vpn01"), details={"endpoint": "a.example.com:443", "program": "yes", "bound": THUMBPRINT})
+    case = Case(Commands("vpn01"), details={"endpoint": "a.example.com:443", "program": IIS, "bound": THUMBPRINT})
     assert json.loads(shlex.split(repairs.clear_the_way(case))[-1]) == {
         "endpoints": ["a.example.com:443"],
         "take_over": True,
+        "app_id": IIS,
         "certificate_hash": THUMBPRINT,
         "state": "present",
     }
