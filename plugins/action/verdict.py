@@ -44,7 +44,7 @@ def _findings(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
     try:
         findings = [dict(finding) for finding in audit["record"]["findings"]]
         for finding in findings:
-            sentence_of(finding)
+            _ = finding["severity"], sentence_of(finding)
         return findings
     except (KeyError, TypeError, ValueError):
         raise SstpError("Option audit must be what rras.sstp.audit has returned, but it has not the keys of that; register it.") from None

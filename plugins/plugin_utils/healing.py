@@ -20,6 +20,7 @@ from .state import HostState, StoredCertificate
 
 # Hours: more is as good as for ever, and near what a timedelta takes.
 _A_MILLION = 1_000_000
+_LONG_AGO = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,14 @@ def quiet_until(state: HostState, rule: str, hours: int) -> dt.datetime | None:
     since = state.healed.get(rule)
     if since is None:
         return None
-    # A time in the future is one of a clock that has been set back since.
-    moment = min(noted_time(since, state.time), state.time)
-    end = moment + dt.timedelta(hours=min(hours, _A_MILLION))
+    # Otherwise one that is not readable would keep the host from being healed for ever.
+    moment = noted_time(since, _LONG_AGO)
+    length = dt.timedelta(hours=min(hours, _A_MILLION))
+    if moment - state.time > length:
+        # The clock was wrong then, and may take years to come there.
+        return None
+    # A time that is not far in the future is one of a clock that has been set back a little since.
+    end = min(moment, state.time) + length
     return end if state.time < end else None
 
 

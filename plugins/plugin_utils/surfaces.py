@@ -111,10 +111,9 @@ def _known(state: HostState, wire: Sequence[Sight], balancer: Balancer | None) -
 def _meant(state: HostState, known: Sequence[Certificate]) -> _Meant:
     """Where somebody has chosen the certificate (administrator and offload mode) that of the hash, else that of the pair."""
     if state.mode in (ADMINISTRATOR, OFFLOAD):
-        found = _of_hash(state.sha256, known)
-        value = state.sha256
-        digest = str(value.data) if value is not None and value.kind == "binary" and value.data else ""
-        return _Meant(digest, found.thumbprint if found else "")
+        digest = _digest(state.sha256, 64)
+        found = _of_digest(digest, known)
+        return _Meant(digest or "", found.thumbprint if found else "")
     record = next((record for record in state.pair if record and record.certificate_hash), None)
     if record is None:
         return _Meant()
@@ -122,9 +121,14 @@ def _meant(state: HostState, known: Sequence[Certificate]) -> _Meant:
     return _Meant(stored.certificate.sha256 if stored else "", record.certificate_hash)
 
 
-def _of_hash(value: RegistryValue | None, known: Sequence[Certificate]) -> Certificate | None:
-    wanted = None if value is None or value.kind != "binary" else value.data
-    return next((one for one in known if wanted in (one.sha256, one.thumbprint)), None)
+def _digest(value: RegistryValue | None, digits: int) -> str | None:
+    """The hash that a value holds, if it is one of that length."""
+    is_hash = value is not None and value.kind == "binary" and isinstance(value.data, str) and len(value.data) == digits
+    return str(value.data) if value is not None and is_hash else None
+
+
+def _of_digest(digest: str | None, known: Sequence[Certificate]) -> Certificate | None:
+    return next((one for one in known if digest in (one.sha256, one.thumbprint)), None)
 
 
 def _bindings(state: HostState, meant: _Meant) -> Iterator[Surface]:
@@ -146,12 +150,11 @@ def _hashes(state: HostState, known: Sequence[Certificate], meant: _Meant) -> It
             # The SHA-1 need not be there.
             yield Surface(place, name, "no value", agrees=False if place == "registry_sha256" else None)
             continue
-        found = _of_hash(value, known)
-        is_hash = value.kind == "binary" and isinstance(value.data, str) and len(value.data) == digits
-        digest = str(value.data) if is_hash else None
+        digest = _digest(value, digits)
+        found = _of_digest(digest, known)
         sha256, thumbprint = (digest, None) if place == "registry_sha256" else (None, digest)
-        shows = found.subject if found else "the hash of no certificate that is known" if is_hash else f"no hash: {hash_result(value)}"
-        yield Surface(place, name, shows, found, thumbprint, sha256, agrees=meant.is_(sha256, thumbprint) if is_hash else False)
+        shows = found.subject if found else "the hash of no certificate that is known" if digest else f"no hash: {hash_result(value)}"
+        yield Surface(place, name, shows, found, thumbprint, sha256, agrees=meant.is_(sha256, thumbprint) if digest else False)
 
 
 def _store(state: HostState, meant: _Meant) -> Iterator[Surface]:
