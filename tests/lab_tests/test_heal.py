@@ -17,6 +17,7 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.rules import RULES
 from lab import judge, pki
 from lab.agent import SSTPSVC, Record
+from lab.sim.errors import Killed
 from lab.sim.host import SimHost
 from scenario_driver import Driver, rotate_action
 
@@ -91,6 +92,14 @@ def notes(host: SimHost) -> Json | None:
 
 def ids(findings: list[Json]) -> list[str]:
     return [finding["id"] for finding in findings]
+
+
+def interrupt(host: SimHost) -> None:
+    """A change that was broken off when it had brought another hash."""
+    change = {"kind": "set_registry_value", "path": SSTPSVC, "name": "SHA256CertificateHash", "value_kind": "binary", "data": NEW.sha256}
+    host.faults.plan("made", index=0)
+    with pytest.raises(Killed):
+        host.call({"operation": "apply", "changes": [change]})
 
 
 # --- nothing to heal ---
@@ -364,3 +373,26 @@ def test_options_that_cannot_be_meant_are_refused_before_the_host_is_asked(optio
 @pytest.mark.parametrize("rule", [rule.id for rule in RULES if rule.repairable])
 def test_every_rule_that_a_rotation_heals_is_allowed(host: SimHost, rule: str) -> None:
     assert heal(host, rules=[rule])["sentence"] == "Nothing that may be healed is wrong."
+
+
+# --- an interrupted change ---
+
+
+def test_a_change_that_was_broken_off_is_to_be_healed(host: SimHost) -> None:
+    """It is taken back first, as nothing, and so no note, is changed on top of it."""
+    before = host.state()
+    interrupt(host)
+    result = heal(host, rules=["rotation_interrupted", STALE])
+    assert (result["due"], sorted(ids(result["causes"]))) == (True, [STALE, "rotation_interrupted"])
+    assert result["at_hand"]["thumbprint"] == OLD.thumbprint.upper()
+    assert sorted(notes(host) or {}) == [STALE, "rotation_interrupted"]
+    assert {**host.state(), "product": None} == {**before, "product": None}
+    Driver(host.call).perform(rotate_action, thumbprint=OLD.thumbprint)
+    assert judge.working(host.state()) == []
+
+
+def test_in_check_mode_a_change_that_was_broken_off_stays(host: SimHost) -> None:
+    interrupt(host)
+    before = host.state()
+    assert heal(host, rules=["rotation_interrupted"], check_mode=True)["due"] is True
+    assert host.state() == before
