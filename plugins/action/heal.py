@@ -65,6 +65,8 @@ class ActionModule(SstpAction):
         result["passed"] = [cause.to_result() for cause in due if (cause.id, cause.subject) not in {(one.id, one.subject) for one in causes}]
         if not causes:
             return {**result, **self._nothing(state), "sentence": "What was wrong is over on a second look."}
+        record = record_of(state, self._policy(args, state), judgement)
+        state = self._without_journal(backend, scope, state)
         hand = certificate_at_hand(state, clean_severities(args["severities"]))
         kept = self._keep(backend, scope, state, healed_notes(state, {cause.id for cause in causes}))
         return {
@@ -73,7 +75,7 @@ class ActionModule(SstpAction):
             "due": True,
             "causes": [cause.to_result() for cause in causes],
             "at_hand": hand.to_result() if hand else None,
-            "record": record_of(state, self._policy(args, state), judgement),
+            "record": record,
             "sentence": f"To be healed: {', '.join(str(cause) for cause in causes)}",
         }
 
@@ -84,6 +86,10 @@ class ActionModule(SstpAction):
     def _causes(self, args: dict[str, Any], state: HostState, rules: tuple[str, ...]) -> tuple[Judgement, list[Finding]]:
         judgement = judge(state, self._policy(args, state))
         return judgement, [finding for finding in judgement.findings if finding.repairable and finding.id in rules]
+
+    def _without_journal(self, backend: Backend, scope: Scope, state: HostState) -> HostState:
+        """A note is a change as well, and a host takes none on top of one that was broken off: the rotation would take that back first in any case."""
+        return backend.recover(scope) if state.interrupted and not self.check_mode else state
 
     def _keep(self, backend: Backend, scope: Scope, state: HostState, changes: list[Change]) -> Result:
         """The notes, on the host, as whoever heals next may be another controller."""

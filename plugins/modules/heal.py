@@ -14,6 +14,7 @@ description:
     lately is what a rotation is to heal now.
   - When there is such a cause, that it is healed now is noted on the target, below C(HKLM\SOFTWARE\rras.sstp). So whoever looks next, from whichever
     controller, leaves the same cause alone for O(quiet_hours), also where healing it has failed.
+  - What an interrupted change has left on the target is taken back before that, as a rotation would do.
   - The healing itself is a rotation, to RV(at_hand) or to a certificate of yours, as the playbook C(rras.sstp.heal) does it.
 options:
   rules:
