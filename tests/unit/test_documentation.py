@@ -398,7 +398,7 @@ STOPPED = replace(BEFORE, services=tuple(replace(service, state="stopped") for s
 UNCOUNTED = replace(BEFORE, sessions=None, sessions_error={"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"})
 BROKEN = replace(BEFORE, records=BEFORE.records[:1], served=())
 HALF = replace(BEFORE, records=(BEFORE.records[0], *ROTATED.records[1:]))
-HALF_HEALED = replace(HALF, healed={"binding_mismatch": "2026-03-01T12:00:00Z"})
+HALF_HEALED = replace(HALF, healed={"binding_mismatch": "2026-03-01T01:00:00Z"})
 INTERRUPTED = replace(BROKEN, interrupted=True)
 NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
 MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
