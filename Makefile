@@ -6,7 +6,7 @@ COLLECTION := build/ansible_collections/rras/sstp
 PARTS := galaxy.yml README.md CHANGELOG.md LICENSE requirements.txt meta plugins roles playbooks docs
 WORKERS ?= 3
 
-.PHONY: all demo test test-wine fuzz bench lint unit e2e collection clean
+.PHONY: all demo test test-wine fuzz bench rules screenshots lint unit e2e collection clean
 
 all: $(VENV)/done
 
@@ -59,6 +59,15 @@ fuzz: all
 # The comparisons: a table here, and docs/benchmarks.
 bench: all
 	PYTHONPATH=tests $(BIN)/python -m bench probe
+	PYTHONPATH=tests $(BIN)/python -m bench report
+
+# docs/rules.md, from the rules of the audit.
+rules: all
+	PYTHONPATH=tests $(BIN)/python -m rules_page
+
+# The pictures of the report in docs/images, of a fleet that is made up; they need Debian's chromium and chromium-driver.
+screenshots: all
+	PYTHONPATH=tests $(BIN)/python -m screenshots
 
 clean:
 	rm -rf build

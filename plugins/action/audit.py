@@ -12,18 +12,30 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.action import Result, Ss
 from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer, parse_balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.findings import Finding, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.findings import FAILING, Policy
+from ansible_collections.rras.sstp.plugins.plugin_utils.healing import certificate_at_hand
 from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, import_changes, is_usable
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_address, clean_number, clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, target_mode
 from ansible_collections.rras.sstp.plugins.plugin_utils.names import OFFLOAD
 from ansible_collections.rras.sstp.plugins.plugin_utils.plan import Limits, Wanted, plan_rotation
-from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, server_result, stamp
+from ansible_collections.rras.sstp.plugins.plugin_utils.record import record_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.results import certificate_result, events_result, server_result
 from ansible_collections.rras.sstp.plugins.plugin_utils.rotation import advice, described, problems, refusal
-from ansible_collections.rras.sstp.plugins.plugin_utils.rules import judge
+from ansible_collections.rras.sstp.plugins.plugin_utils.rules import clean_ignored, judge
 from ansible_collections.rras.sstp.plugins.plugin_utils.sources import SOURCE_SPEC, candidate_of
 from ansible_collections.rras.sstp.plugins.plugin_utils.state import DEFAULT_PORT, HostState
-from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import MODE_SPEC, Source, at_port_after, chosen, look_for, scope_for, source_of, wanted_of
+from ansible_collections.rras.sstp.plugins.plugin_utils.wanting import (
+    MODE_SPEC,
+    Source,
+    at_port_after,
+    chosen,
+    events_since,
+    look_for,
+    scope_for,
+    source_of,
+    wanted_of,
+)
 from ansible_collections.rras.sstp.plugins.plugin_utils.windows import Backend
 from ansible_collections.rras.sstp.plugins.plugin_utils.wire import Sight, look
 
@@ -33,16 +45,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "port": {"type": "int"},
     "take_over": {"type": "bool", "default": False},
     "expiry_days": {"type": "int", "default": 30},
+    "events_hours": {"type": "int", "default": 24},
+    "ignore_rules": {"type": "dict"},
     "trust_root": {"type": "bool", "default": False},
     "probe_address": {"type": "str"},
     "probe_host": {"type": "str"},
     "probe_port": {"type": "int"},
     "probe_timeout": {"type": "int", "default": 10},
     "public_addresses": {"type": "list", "elements": "str"},
-    "fail_on": {"type": "str", "choices": ["never", "error", "warning"], "default": "never"},
+    "fail_on": {"type": "str", "choices": list(FAILING), "default": "never"},
 }
-
-FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
 
 
 class ActionModule(SstpAction):
@@ -56,7 +68,8 @@ class ActionModule(SstpAction):
         if args["probe_port"] is not None:
             clean_port(args["probe_port"], "probe_port")
         public = tuple(clean_address(text, "public_addresses") for text in args["public_addresses"] or ())
-        scope = replace(scope_for(args, source), users=True)
+        ignored = clean_ignored(args["ignore_rules"])
+        scope = replace(scope_for(args, source), users=True, events_since=events_since(args["events_hours"]))
         state = backend.observe(scope)
         probe_port = _probe_port(args, state)
         state, scope = at_port_after(args, state, scope, backend)
@@ -67,11 +80,11 @@ class ActionModule(SstpAction):
         except SstpError as none:
             selection, wanted, reason = None, None, none
         wire = _look(args, probe_port)
-        findings = judge(state, Policy(expiry_days, wanted, wire, balancer, public, source.names, source.severities))
+        policy = Policy(expiry_days, wanted, wire, balancer, public, source.names, source.severities, ignored, self.commands)
         candidate = _candidate_result(state, source, wanted, reason, args)
         if candidate is not None:
             candidate["passed_over"] = selection.to_result() if selection else reason.facts.get("passed_over", []) if reason else []
-        return _result(state, findings, candidate, wire, balancer, args["fail_on"])
+        return _result(state, policy, candidate, args["fail_on"])
 
 
 def _wanted(args: dict[str, Any], state: HostState, source: Source, balancer: Balancer | None) -> tuple[Wanted | None, SstpError | None]:
@@ -127,21 +140,24 @@ def _missing(state: HostState, source: Source, args: dict[str, Any]) -> bool:
     return source.candidate is not None and bool(import_changes(state, source.candidate, ImportOptions(trust_root=args["trust_root"])))
 
 
-def _result(
-    state: HostState, findings: tuple[Finding, ...], candidate: dict[str, Any] | None, wire: tuple[Sight, ...], balancer: Balancer | None, fail_on: str
-) -> Result:
-    failing = [finding for finding in findings if finding.severity in FAILING[fail_on]]
-    server = server_result(state)
+def _result(state: HostState, policy: Policy, candidate: dict[str, Any] | None, fail_on: str) -> Result:
+    judgement = judge(state, policy)
+    failing = [finding for finding in judgement.findings if finding.severity in FAILING[fail_on]]
+    hand = certificate_at_hand(state, policy.severities)
     result: Result = {
         "changed": False,
-        "compliant": not any(finding.severity == "error" for finding in findings),
-        "findings": [finding.to_result() for finding in findings],
-        "repairable": any(finding.repairable for finding in findings),
+        "compliant": judgement.compliant,
+        "findings": [finding.to_result() for finding in judgement.findings],
+        "sentences": [str(finding) for finding in judgement.findings],
+        "ignored": [ignored.to_result() for ignored in judgement.ignored],
+        "repairable": any(finding.repairable for finding in judgement.findings),
+        "at_hand": hand.to_result() if hand else None,
         "candidate": candidate,
-        "wire": [sight.to_result() for sight in wire],
-        "balancer": balancer.to_result() if balancer else [],
-        "server": server,
-        "record": {"server": server["name"], "time": stamp(state.time), "findings": [str(finding) for finding in findings]},
+        "wire": [sight.to_result() for sight in policy.wire],
+        "balancer": policy.balancer.to_result() if policy.balancer else [],
+        "server": server_result(state),
+        **events_result(state),
+        "record": record_of(state, policy, judgement),
     }
     if failing:
         result |= {"failed": True, "msg": f"{len(failing)} finding(s): " + " | ".join(str(finding) for finding in failing)}

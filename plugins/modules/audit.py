@@ -24,7 +24,9 @@ description:
     with O(writer=remote_access), as it takes a second or more. A server without that cmdlet is judged by the rest.
   - With O(probe_address) the controller connects to the server as a client does, and what it is shown there is held against what the server
     says. Nobody logs in.
-  - Recent events of RasSstp are not read yet.
+  - Recent events of RasSstp are read as well. Where a finding leads to one of them, RV(findings[].seen) says when it was last logged; what no finding
+    accounts for is a finding of its own.
+  - C(docs/rules.md) has all rules.
 options:
   thumbprint:
     description:
@@ -42,6 +44,16 @@ options:
       - A bound certificate that expires within so many days is a finding. It must be V(0) or more.
     type: int
     default: 30
+  events_hours:
+    description:
+      - The events of RasSstp of so many hours are read from the log System, by their ids and values, counted back from now by the controller's clock. V(0)
+        reads none.
+    type: int
+    default: 24
+  ignore_rules:
+    description:
+      - Rules that are switched off, each with the reason why. What they would find counts for nothing, and RV(ignored) tells of it.
+    type: dict
   trust_root:
     description:
       - Whether the root that is given with the certificate is to be in the store Root of LocalMachine. It counts for RV(candidate.staged) alone.
@@ -106,7 +118,15 @@ EXAMPLES = r"""
 
 - name: Show the findings, each with its remedy
   ansible.builtin.debug:
-    var: audit.record.findings
+    msg: "{{ item.id }}: {{ item.remedy }}; {{ item.repair }}"
+  loop: "{{ audit.findings }}"
+  loop_control:
+    label: "{{ item.subject }}"
+
+- name: Audit without the rules that say nothing new
+  rras.sstp.audit:
+    ignore_rules:
+      revocation_unreachable: the CA publishes over http from March on
 
 - name: Fail when anything is wrong, or a certificate expires within six weeks
   rras.sstp.audit:
@@ -151,7 +171,8 @@ findings:
     id:
       description:
         - The rule that was broken.
-        - "About the server as a whole: V(sstp_not_installed), V(rotation_interrupted)."
+        - "About the server as a whole: V(sstp_not_installed), V(sstp_parameters_missing), V(account_not_elevated),
+          V(rotation_interrupted)."
         - "About the HTTP.SYS records: V(binding_missing), V(binding_mismatch), V(binding_foreign_app_id), V(binding_hidden),
           V(binding_not_wanted)."
         - "About the IP listen list of HTTP.SYS: V(listen_list_leaves_out)."
@@ -172,6 +193,7 @@ findings:
         - "About what runs and is served: V(rras_not_installed), V(rras_disabled), V(rras_stopped), V(sstp_stopped),
           V(rras_dependency_stopped), V(served_nothing), V(served_different)."
         - "About what clients are shown: V(wire_unreachable), V(wire_different), V(wire_refused)."
+        - "About the events of RasSstp: V(event_unaccounted)."
       returned: always
       type: str
       sample: registry_sha256_different
@@ -205,6 +227,17 @@ findings:
       returned: always
       type: str
       sample: rotate the certificate (rras.sstp.rotate)
+    repair:
+      description: A command that does something about it, to be pasted into a shell of the controller. Words in capitals, such as V(NEW.pfx), are to be
+        replaced. V(null) where none can be named.
+      returned: always
+      type: str
+      sample: ansible-playbook rras.sstp.rotate -i inventory.yml -e target=vpn1 -e sstp_certificate_thumbprint=5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    seen:
+      description: When RV(findings[].event) was last logged, in ISO 8601, UTC. V(null) where it was not within O(events_hours).
+      returned: always
+      type: str
+      sample: null
     repairable:
       description:
         - Whether a rotation heals it with the certificate at hand, which is imported first where the server lacks it or a private key of it
@@ -213,6 +246,50 @@ findings:
       returned: always
       type: bool
       sample: true
+sentences:
+  description: Each finding as one sentence.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - 'binding_missing: [::]:443: expected an HTTP.SYS record, found none (leads to RasSstp event 21); rotate the certificate (rras.sstp.rotate)'
+ignored:
+  description: The rules that O(ignore_rules) has switched off.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The rule.
+      returned: always
+      type: str
+      sample: revocation_absent
+    reason:
+      description: Why, in the words of O(ignore_rules).
+      returned: always
+      type: str
+      sample: the CA publishes a CRL from March on
+    findings:
+      description: How many findings that has hidden.
+      returned: always
+      type: int
+      sample: 1
+at_hand:
+  description: The certificate in MY of LocalMachine with which a rotation would heal the server, the one that it means already where that is fit. V(null)
+    where there is none, and in offload mode.
+  returned: success
+  type: dict
+  contains:
+    thumbprint:
+      description: SHA-1 of the certificate's DER.
+      returned: always
+      type: str
+      sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+    why:
+      description: Why it is that one, as a phrase.
+      returned: always
+      type: str
+      sample: it is bound to 0.0.0.0:443
 repairable:
   description: Whether there is a finding with RV(findings[].repairable).
   returned: success
@@ -467,11 +544,68 @@ server:
   description: The facts that were judged, the same as RV(rras.sstp.server_info#module:server).
   returned: success
   type: dict
+events:
+  description: The events of RasSstp of the last O(events_hours), the newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id, such as V(21).
+      returned: always
+      type: int
+      sample: 21
+    level:
+      description: V(2) for an error, V(3) for a warning.
+      returned: always
+      type: int
+      sample: 2
+    time:
+      description: When it was raised, by the clock of the server (ISO 8601, UTC, milliseconds).
+      returned: always
+      type: str
+      sample: "2026-02-14T22:10:33.125Z"
+    data:
+      description: The values that the message is made with. The message itself is not read, as it is in the language of the server.
+      returned: always
+      type: list
+      elements: str
+      sample: ["0x80070002"]
+    meaning:
+      description: What the id says, V(null) for one that is none of a server's.
+      returned: always
+      type: str
+      sample: the hash of the certificate that is bound in HTTP.SYS could not be had
+    code:
+      description: The first of RV(events[].data) that is an error code, as an HRESULT. V(null) where there is none.
+      returned: always
+      type: str
+      sample: '0x80070002'
+    explanation:
+      description: What that code means, and its usual cause. V(null) where it is not known here.
+      returned: always
+      type: str
+      sample: "there is no such file, record or value; usually: no record for that address, or what it names is gone"
+events_error:
+  description: Why the events could not be read, or not all of them. V(null) where they were, or were not asked for.
+  returned: success
+  type: str
+  sample: null
 record:
-  description: The outcome in short, for a report.
+  description: All that a report says of the host, as M(rras.sstp.report) takes it. C(docs/report.md) has its schema.
   returned: success
   type: dict
   contains:
+    schema:
+      description: The version of these keys.
+      returned: always
+      type: int
+      sample: 1
+    host:
+      description: The host as the inventory calls it.
+      returned: always
+      type: str
+      sample: vpn1.example.com
     server:
       description: The computer's name.
       returned: always
@@ -482,11 +616,91 @@ record:
       returned: always
       type: str
       sample: '2026-03-01T02:00:00Z'
-    findings:
-      description: Each finding as one sentence.
+    port:
+      description: The port that was judged.
+      returned: always
+      type: int
+      sample: 443
+    mode:
+      description: V(automatic), V(administrator) or V(offload), V(null) where SSTP is not installed.
+      returned: always
+      type: str
+      sample: automatic
+    compliant:
+      description: As RV(compliant).
+      returned: always
+      type: bool
+      sample: false
+    places:
+      description: The places that must agree, side by side.
       returned: always
       type: list
-      elements: str
-      sample:
-        - 'binding_missing: [::]:443: expected an HTTP.SYS record, found none (leads to RasSstp event 21); rotate the certificate (rras.sstp.rotate)'
+      elements: dict
+      contains:
+        place:
+          description: V(binding_ipv4), V(binding_ipv6), V(registry_sha256), V(registry_sha1), V(store), V(served_ipv4), V(served_ipv6), V(balancer) or
+            V(wire).
+          returned: always
+          type: str
+          sample: binding_ipv4
+        subject:
+          description: The endpoint, the value or the store.
+          returned: always
+          type: str
+          sample: 0.0.0.0:443
+        thumbprint:
+          description: The thumbprint of the certificate that is named there, V(null) where it is not known.
+          returned: always
+          type: str
+          sample: 5B3C0A6E1F9D48C2B7A0E4D1936F58A2C7E0B419
+        sha256:
+          description: Its SHA-256, V(null) where it is not known.
+          returned: always
+          type: str
+          sample: 91D6E0C4A7F38B25D04E6C19F7A2385B6E0D94C1A8B7F2360D5E4C9B1A78F3E2
+        shows:
+          description: What is there, as a phrase.
+          returned: always
+          type: str
+          sample: CN=vpn.example.com
+        agrees:
+          description: Whether it agrees with the certificate that the server means, V(null) where that cannot be said.
+          returned: always
+          type: bool
+          sample: true
+        not_after:
+          description: How long that certificate is valid, in ISO 8601, UTC. V(null) where it is not known.
+          returned: always
+          type: str
+          sample: '2026-07-28T23:59:59Z'
+        days_left:
+          description: For how many whole days more, below V(0) where it has expired.
+          returned: always
+          type: int
+          sample: 149
+    certificates:
+      description: Each certificate that a place names, with the keys of RV(candidate.certificate) and C(days_left).
+      returned: always
+      type: list
+      elements: dict
+    findings:
+      description: As RV(findings).
+      returned: always
+      type: list
+      elements: dict
+    ignored:
+      description: As RV(ignored).
+      returned: always
+      type: list
+      elements: dict
+    events:
+      description: As RV(events).
+      returned: always
+      type: list
+      elements: dict
+    events_error:
+      description: As RV(events_error).
+      returned: always
+      type: str
+      sample: null
 """

@@ -288,6 +288,21 @@ evidence:
           type: list
           elements: str
           sample: []
+        meaning:
+          description: What the id says, V(null) for one that is none of a server's.
+          returned: always
+          type: str
+          sample: IPv4 and IPv6 have different certificates
+        code:
+          description: The first of RV(evidence.events[].data) that is an error code, as an HRESULT. V(null) where there is none.
+          returned: always
+          type: str
+          sample: null
+        explanation:
+          description: What that code means, and its usual cause. V(null) where it is not known here.
+          returned: always
+          type: str
+          sample: null
     events_error:
       description: Why the events could not be read, or not all of them. V(null) where they were.
       returned: always

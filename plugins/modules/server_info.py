@@ -16,8 +16,14 @@ description:
     smart cards and of the platform's crypto provider (TPM) are left alone.
   - RRAS itself is asked as well (Get-RemoteAccess), where O(remote_access) says so.
   - VPN sessions are counted. Who is connected is not read.
-  - Recent events of RasSstp are not read.
+  - Recent events of RasSstp are read by their ids and values, never by their text.
 options:
+  events_hours:
+    description:
+      - The events of RasSstp of so many hours are read from the log System, by their ids and values, counted back from now by the controller's clock. V(0)
+        reads none.
+    type: int
+    default: 24
   remote_access:
     description:
       - When RRAS itself is asked how it is configured. That loads a PowerShell module on the target and takes a second or more.
@@ -675,4 +681,51 @@ server:
       returned: always
       type: bool
       sample: false
+events:
+  description: The events of RasSstp of the last O(events_hours), the newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id, such as V(21).
+      returned: always
+      type: int
+      sample: 21
+    level:
+      description: V(2) for an error, V(3) for a warning.
+      returned: always
+      type: int
+      sample: 2
+    time:
+      description: When it was raised, by the clock of the server (ISO 8601, UTC, milliseconds).
+      returned: always
+      type: str
+      sample: "2026-02-14T22:10:33.125Z"
+    data:
+      description: The values that the message is made with. The message itself is not read, as it is in the language of the server.
+      returned: always
+      type: list
+      elements: str
+      sample: ["0x80070002"]
+    meaning:
+      description: What the id says, V(null) for one that is none of a server's.
+      returned: always
+      type: str
+      sample: the hash of the certificate that is bound in HTTP.SYS could not be had
+    code:
+      description: The first of RV(events[].data) that is an error code, as an HRESULT. V(null) where there is none.
+      returned: always
+      type: str
+      sample: '0x80070002'
+    explanation:
+      description: What that code means, and its usual cause. V(null) where it is not known here.
+      returned: always
+      type: str
+      sample: "there is no such file, record or value; usually: no record for that address, or what it names is gone"
+events_error:
+  description: Why the events could not be read, or not all of them. V(null) where they were, or were not asked for.
+  returned: success
+  type: str
+  sample: null
 """

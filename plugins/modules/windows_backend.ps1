@@ -521,6 +521,7 @@ function Get-ProductFacet {
     @{
         predecessors = Get-RegistryFact -Path "$PRODUCT_KEY\Predecessors"
         before_offload = Get-RegistryFact -Path "$PRODUCT_KEY\BeforeOffload"
+        healed = Get-RegistryFact -Path "$PRODUCT_KEY\Healed"
         journal = Get-RegistryFact -Path $JOURNAL_KEY
     }
 }

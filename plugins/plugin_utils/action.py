@@ -17,12 +17,16 @@ from ansible.utils.display import Display
 
 from .errors import ConnectionLost, SstpError
 from .reconnection import Reconnection
+from .repairs import Commands
 from .state import HostState
 from .windows import Backend, Scope
 
 Result = dict[str, Any]
 
 _LONGEST_PATH = 1024
+
+# Variables of the role, without their prefix, that say to which certificate it rotates.
+_SOURCES = ("pfx", "certificate", "thumbprint", "dns_names", "balancer", "sha256")
 
 # Of all modules that change something.
 CHANGE_SPEC: Result = {"reconnect_timeout": {"type": "int", "default": 300}}
@@ -45,6 +49,8 @@ class SstpAction(ActionBase):  # type: ignore[misc]
 
     # Whether an earlier run was interrupted on the host.
     _leftover = False
+    # How the inventory calls the host, and where it comes from.
+    commands = Commands()
 
     @abstractmethod
     def perform(self, args: dict[str, Any], backend: Backend) -> Result:
@@ -57,6 +63,7 @@ class SstpAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> Result:
         """Validate the options, perform, and turn an SstpError into a failed result."""
         super().run(tmp, task_vars)
+        self.commands = _commands(task_vars or {})
         # ansible-core would cut one text at its commas, and certificates in PEM may have some in the text around them.
         for name in self.LISTS:
             if isinstance(self._task.args.get(name), str):
@@ -147,6 +154,12 @@ class SstpAction(ActionBase):  # type: ignore[misc]
             if here.is_file():
                 return str(here.absolute())
             raise
+
+
+def _commands(variables: dict[str, Any]) -> Commands:
+    sources = tuple(str(plain(source)) for source in variables.get("ansible_inventory_sources") or ())
+    named = any(variables.get(f"sstp_certificate_{option}") for option in _SOURCES)
+    return Commands(str(plain(variables.get("inventory_hostname", "HOST"))), sources, named)
 
 
 def _is_lost(error: BaseException) -> bool:

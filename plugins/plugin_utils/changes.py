@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from .errors import one_line
 from .inputs import Endpoint
-from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, PREDECESSORS_KEY
+from .names import BEFORE_OFFLOAD_KEY, CONFIG_STORE_KEY, HEALED_KEY, PREDECESSORS_KEY
 from .state import SslRecord
 
 
@@ -88,6 +88,8 @@ class SetValue:
         return _guarded({**wire, "only_if_absent": self.only_if_absent}, self.when_changed)
 
     def describe(self) -> str:
+        if self.path == HEALED_KEY:
+            return f"note that {self.name} is healed at {self.data}"
         if self.path == PREDECESSORS_KEY:
             return f"note that {self.name} was replaced"
         if self.path == BEFORE_OFFLOAD_KEY:

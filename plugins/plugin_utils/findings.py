@@ -5,27 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .balancer import Balancer
-from .circumstances import circumstances_of
 from .errors import one_line
-from .fitness import RULES, fitness
 from .plan import Wanted
-from .state import HostState, RegistryValue
+from .repairs import Commands
+from .state import RegistryValue
 from .wire import Sight
-from .x509 import Certificate
 
-ROTATE = "rotate the certificate (rras.sstp.rotate)"
+# fail_on -> the severities that fail.
+FAILING = {"never": (), "error": ("error",), "warning": ("error", "warning")}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """event is the RasSstp event that it leads to, or None.
+    """event is the RasSstp event that it leads to, or None; seen: when that was last logged, as far as events were read.
 
-    repairable: a rotation heals it with the certificate at hand; the others first need something else, such as a new certificate.
+    repair: a command that can be pasted, None where there is none. repairable: a rotation heals it with the certificate at hand; the others first
+    need something else, such as a new certificate.
     """
 
     id: str
@@ -36,13 +37,33 @@ class Finding:
     event: int | None
     remedy: str
     repairable: bool = True
+    repair: str | None = None
+    seen: dt.datetime | None = None
 
     def to_result(self) -> dict[str, Any]:
-        return {name: one_line(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
+        told = {name: one_line(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
+        return {**told, "repair": self.repair, "seen": None if self.seen is None else self.seen.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
     def __str__(self) -> str:
-        event = f" (leads to RasSstp event {self.event})" if self.event else ""
-        return one_line(f"{self.id}: {self.subject}: expected {self.expected}, found {self.actual}{event}; {self.remedy}")
+        return sentence_of(asdict(self))
+
+
+def sentence_of(finding: Mapping[str, Any]) -> str:
+    """A finding, as an audit returns it, in one sentence."""
+    event = f" (leads to RasSstp event {finding['event']})" if finding["event"] else ""
+    return one_line("{id}: {subject}: expected {expected}, found {actual}{led}; {remedy}".format(**finding, led=event))
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A rule that was switched off, why, and how many findings that has hidden."""
+
+    id: str
+    reason: str
+    findings: int
+
+    def to_result(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,8 @@ class Policy:
     """expiry_days: warn so many days ahead. wanted: the end state that is asked for, if the audit is about one. wire: what clients are shown.
 
     balancer: what the device in front shows, where one was looked at. public_addresses: where clients arrive on the host, as far as somebody has said.
-    names: those that clients dial. severities: of fitness rules, where they are not the rules' own.
+    names: those that clients dial. severities: of fitness rules, where they are not the rules' own. ignored: rule id -> why it is switched off.
+    commands: how the commands of repairs name this host.
     """
 
     expiry_days: int = 30
@@ -60,6 +82,8 @@ class Policy:
     public_addresses: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     severities: Mapping[str, str] = field(default_factory=dict)
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    commands: Commands = field(default_factory=Commands)
 
 
 def show_value(value: RegistryValue) -> str:
@@ -68,17 +92,3 @@ def show_value(value: RegistryValue) -> str:
         return f"a value of type {value.kind}"
     length = value.length if value.data is None else len(value.data)
     return f"{(length or 0) // 2} bytes"
-
-
-def fitness_findings(certificate: Certificate, subject: str, state: HostState, policy: Policy, *, served_here: bool = True) -> Iterator[Finding]:
-    """What stands against a certificate that is served at subject. None of it is healed by a rotation to the same certificate.
-
-    served_here: by the server itself, so that its service raises events about it.
-    """
-    around = circumstances_of(state, certificate.thumbprint, names=policy.names, severities=policy.severities, expiry_days=policy.expiry_days)
-    for problem in fitness(certificate, around):
-        rule = RULES.get(problem.id)
-        event = rule.event if rule and served_here else None
-        expected = rule.title if rule else "a certificate that can be read"
-        remedy = f"it {problem.sentence}"
-        yield Finding(problem.id, problem.severity, f"{subject} ({certificate.thumbprint})", expected, problem.actual, event, remedy, False)

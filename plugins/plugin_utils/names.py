@@ -24,6 +24,8 @@ SSTP_KEY = r"SYSTEM\CurrentControlSet\Services\SstpSvc\Parameters"
 CONFIG_STORE_KEY = SSTP_KEY + r"\ConfigStore"
 PREDECESSORS_KEY = r"SOFTWARE\rras.sstp\Predecessors"
 BEFORE_OFFLOAD_KEY = r"SOFTWARE\rras.sstp\BeforeOffload"
+# Rule id -> when a server was last healed of it.
+HEALED_KEY = r"SOFTWARE\rras.sstp\Healed"
 SHA256_VALUE = "SHA256CertificateHash"
 SHA1_VALUE = "SHA1CertificateHash"
 USE_HTTPS_VALUE = "UseHttps"

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from .errors import one_line
+from .event_table import SERVER_EVENTS, code_of, explain_code
 from .inputs import Endpoint, pair
 from .modes import CONFIG_STORE_VALUES, MODE_VALUES, mode_evidence
 from .names import CONFIG_STORE_KEY, MACHINE_KEYSET, SHA1_VALUE, SHA256_VALUE, SSTP_KEY, owner_of
@@ -110,8 +112,24 @@ def hash_result(value: RegistryValue | None) -> str | None:
 
 
 def event_result(event: LoggedEvent) -> dict[str, Any]:
-    """An event of RasSstp; its message is not told: it is in the language of the server."""
-    return {"id": event.id, "level": event.level, "time": stamp(event.time, "milliseconds"), "data": list(event.data)}
+    """An event of RasSstp, with what its id and the code among its values mean; its message is not told: it is in the language of the server."""
+    meaning, code = SERVER_EVENTS.get(event.id), code_of(event.data)
+    return {
+        "id": event.id,
+        "level": event.level,
+        "time": stamp(event.time, "milliseconds"),
+        "data": list(event.data),
+        "meaning": meaning.text if meaning else None,
+        "code": None if code is None else f"0x{code:08X}",
+        "explanation": None if code is None else explain_code(code),
+    }
+
+
+def events_result(state: HostState) -> dict[str, Any]:
+    """The events that were read, the newest first, and why they could not be."""
+    error = state.events_error
+    told = None if error is None else one_line(f"The events could not be read: {explain(error)}.")
+    return {"events": [event_result(event) for event in state.events], "events_error": told}
 
 
 def registry_result(state: HostState) -> dict[str, Any]:
@@ -124,12 +142,17 @@ def predecessors_result(state: HostState) -> list[dict[str, Any]]:
     return [predecessor(thumbprint, since, state.time) for thumbprint, since in sorted(state.predecessors.items())]
 
 
+def noted_time(text: str, otherwise: dt.datetime) -> dt.datetime:
+    """A time as the product notes it on hosts; one that is not readable is taken for another."""
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
+    except ValueError:
+        return otherwise
+
+
 def predecessor(thumbprint: str, since: str, now: dt.datetime) -> dict[str, Any]:
     """One replaced certificate; a time that is not readable counts as long ago no more than as just now."""
-    try:
-        moment = dt.datetime.strptime(since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.timezone.utc)
-    except ValueError:
-        moment = now
+    moment = noted_time(since, now)
     return {"thumbprint": thumbprint, "replaced_at": stamp(moment), "age_days": max(0, (now - moment).days)}
 
 

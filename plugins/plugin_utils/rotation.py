@@ -27,9 +27,9 @@ from .names import (
     SSTP_KEY,
 )
 from .plan import Wanted, sharing, to_start
-from .results import diff, event_result, predecessors_result, rotation_diff, server_result, stamp
+from .results import diff, events_result, predecessors_result, rotation_diff, server_result, stamp
 from .state import HostState, Node, RegistryValue, SslRecord
-from .windows import Applied, Scope, explain
+from .windows import Applied, Scope
 from .x509 import Certificate
 
 
@@ -259,6 +259,5 @@ def evidence(after: HostState, applied: Applied | None) -> dict[str, Any] | None
         "served": server["served"],
         "services": server["services"],
         "steps": [{name: step[name] for name in ("kind", "time", "changed", "skipped", "milliseconds", "detail")} for step in applied.steps],
-        "events": [event_result(event) for event in after.events if applied.started is not None and event.time >= applied.started],
-        "events_error": None if after.events_error is None else one_line(f"The events could not be read: {explain(after.events_error)}."),
+        **events_result(replace(after, events=tuple(event for event in after.events if applied.started is not None and event.time >= applied.started))),
     }

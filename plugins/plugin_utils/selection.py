@@ -14,6 +14,7 @@ from .errors import SstpError, one_line
 from .fitness import ERROR, Circumstances, fitness
 from .results import stamp
 from .state import HostState, StoredCertificate
+from .x509 import Certificate
 
 _MOST_TOLD = 10
 
@@ -61,6 +62,13 @@ def select(state: HostState, names: tuple[str, ...], severities: Mapping[str, st
         raise SstpError(_none(names, unfit), passed_over=[one.to_result() for one in unfit])
     older = [PassedOver(stored, (f"is older than {fit[0].thumbprint}",)) for stored in fit[1:]]
     return Selection(fit[0], tuple(sorted((*older, *unfit), key=lambda one: _newness(one.stored), reverse=True)))
+
+
+def successor(state: HostState, old: Certificate, severities: Mapping[str, str]) -> StoredCertificate | None:
+    """The newest fit certificate of LocalMachine\\MY that covers the names of the old one, and is good for longer."""
+    around = circumstances_of(state, None, names=old.names, severities=severities)
+    later = (c for c in state.certificates if c.store == "MY" and c.certificate.not_after > old.not_after)
+    return next((stored for stored in sorted(later, key=_newness, reverse=True) if not _against(stored, around).reasons), None)
 
 
 def _newness(stored: StoredCertificate) -> tuple[Any, ...]:

@@ -278,6 +278,8 @@ class HostState:
     host: Mapping[str, Any] = field(default_factory=dict)
     listen_only: tuple[str, ...] = ()
     predecessors: Mapping[str, str] = field(default_factory=dict)
+    # Rule id -> when the host was last healed of it, as it is written there.
+    healed: Mapping[str, str] = field(default_factory=dict)
     interrupted: bool = False
     # The newest first; an error as in Served. Both are empty where nobody asked for events.
     events: tuple[LoggedEvent, ...] = ()
@@ -435,6 +437,7 @@ def read_state(facts: Mapping[str, Any], state_id: str, challenge: bytes) -> Hos
         host={name: value for name, value in (facts.get("host") or {}).items() if name != "adapters"},
         listen_only=tuple(http.get("listen_only") or ()),
         predecessors=_read_predecessors(product.get("predecessors")),
+        healed=_read_healed(product.get("healed")),
         interrupted=product.get("journal") is not None,
         events=events,
         events_error=events_error,
@@ -483,6 +486,10 @@ def _read_predecessors(facts: Mapping[str, Any] | None) -> dict[str, str]:
     """Thumbprint -> time as it is written there; a value of another name is nothing that a rotation has noted."""
     values = _read_values(facts) or {}
     return {name.upper(): "" if value.data is None else str(value.data) for name, value in values.items() if _THUMBPRINT.fullmatch(name)}
+
+
+def _read_healed(facts: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name.lower(): "" if value.data is None else str(value.data) for name, value in (_read_values(facts) or {}).items()}
 
 
 def _read_stored(fact: Mapping[str, Any], store: str, challenge: bytes) -> StoredCertificate:

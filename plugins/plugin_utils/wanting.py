@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,16 +14,18 @@ from .balancer import Balancer, look_at_balancer, parse_balancer, require_one_ce
 from .chains import details_of
 from .errors import SstpError
 from .fitness import clean_severities
-from .inputs import clean_hex, clean_name, clean_port, optional_thumbprint
+from .inputs import clean_hex, clean_name, clean_number, clean_port, optional_thumbprint
 from .modes import AS_FOUND, MODES, port_after, target_mode
 from .names import ADMINISTRATOR, OFFLOAD
 from .plan import Limits, Wanted
+from .results import stamp
 from .selection import Selection, select
 from .state import HostState
 from .windows import Backend, Scope
 from .x509 import Candidate, Certificate
 
 _BALANCER_SECONDS = 10.0
+_A_MILLION = 1_000_000
 # A certificate that a whole fleet is rotated to need not be on the device in front of this server yet.
 _UNSAID = (
     "TLS is ended in front of this server (offload mode), and it needs the hash of the certificate that is served there: give the balancer, so that the "
@@ -113,6 +116,15 @@ def with_issuers(scope: Scope, candidate: Candidate | None) -> Scope:
     details = [details_of(one) for one in (candidate.certificate, *above)]
     names = dict.fromkeys(one.issuer for one in details if one is not None and not one.is_self_issued)
     return replace(scope, authorities=tuple(one.thumbprint for one in above), issuers=tuple(names))
+
+
+def events_since(hours: int) -> str | None:
+    """So many hours before now by the controller's clock, as Scope takes it; None for 0. Raises SstpError for less."""
+    clean_number(hours, "events_hours", 0)
+    if hours == 0:
+        return None
+    # More is as good as for ever, and near what a timedelta takes.
+    return stamp(dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=min(hours, _A_MILLION)))
 
 
 def at_port_after(args: Mapping[str, Any], state: HostState, scope: Scope, backend: Backend) -> tuple[HostState, Scope]:

@@ -17,7 +17,7 @@ from .sstp.client import Depth
 from .sstp.driver import Outcome, Target
 from .sstp.events import NetworkPhaseStarted, Stage
 from .sstp.verdict import Code, Verdict
-from .x509 import read_stored
+from .x509 import Certificate, read_stored
 
 # Nothing came back that a server with SSTP could have said: it stands for the way there, not for the server.
 _UNREACHED = (Code.UNREACHABLE, Code.REFUSED, Code.TIMED_OUT, Code.PROXY_REFUSED)
@@ -27,7 +27,7 @@ _UNREACHED = (Code.UNREACHABLE, Code.REFUSED, Code.TIMED_OUT, Code.PROXY_REFUSED
 class Sight:
     """What one address showed to a probe of that depth; thumbprint and sha256 (upper-case hex) are None where TLS did not come about.
 
-    faults: all that clients hold against the certificate. crypto_binding: accepted, refused or not exercised.
+    certificate: the one itself, where somebody has just looked. faults: all that clients hold against it. crypto_binding: accepted, refused or not exercised.
     """
 
     endpoint: str
@@ -37,6 +37,7 @@ class Sight:
     sha256: str | None = None
     faults: tuple[Verdict, ...] = ()
     crypto_binding: str = "not exercised"
+    certificate: Certificate | None = None
 
     @property
     def reached(self) -> bool:
@@ -77,6 +78,7 @@ def sight_of(target: Target, outcome: Outcome) -> Sight:
         sha256=served.sha256 if served else None,
         faults=outcome.faults,
         crypto_binding=crypto_binding(outcome),
+        certificate=served,
     )
 
 

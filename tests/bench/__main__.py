@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The rras.sstp authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line of the benchmarks: `PYTHONPATH=tests python -m bench probe`."""
+"""The command line of the benchmarks: `PYTHONPATH=tests python -m bench probe`, or report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import probe
+from bench import page, probe
+from bench.figures import Report
 from bench.report import shown, write
 
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
@@ -20,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0: measured and written; 1: something that was measured did not work, so that its time means nothing."""
     options = _parser().parse_args(arguments)
     try:
-        report = probe.run(probe.Size(options.pairs, options.rounds, options.servers, options.delay))
-    except probe.FailedError as error:
+        report = _run(options)
+    except (page.FailedError, probe.FailedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -32,6 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(options: argparse.Namespace) -> Report:
+    if options.benchmark == "report":
+        return page.run(page.Size(options.hosts, options.few, options.rounds))
+    return probe.run(probe.Size(options.pairs, options.rounds, options.servers, options.delay))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure how fast the collection is.")
     kinds = parser.add_subparsers(dest="benchmark", required=True)
@@ -40,7 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--rounds", type=int, default=7, metavar="NUMBER", help="of one server and all servers, at each delay (7)")
     one.add_argument("--servers", type=int, default=200, metavar="NUMBER", help="that are probed at the same time (200)")
     one.add_argument("--delay", type=float, default=0.02, metavar="SECONDS", help="the round trip through the relay (0.02)")
-    one.add_argument("--output", type=Path, default=DOCUMENTS, metavar="FOLDER", help="where the figures go (docs/benchmarks)")
+    two = kinds.add_parser("report", help="the report of a large fleet: making it, its size, and its speed in Chromium")
+    two.add_argument("--hosts", type=int, default=1000, metavar="NUMBER", help="in the large fleet (1000)")
+    two.add_argument("--few", type=int, default=100, metavar="NUMBER", help="in the small fleet that it is compared with (100)")
+    two.add_argument("--rounds", type=int, default=5, metavar="NUMBER", help="of both fleets, and of visits to the page (5)")
+    for each in (one, two):
+        each.add_argument("--output", type=Path, default=DOCUMENTS, metavar="FOLDER", help="where the figures go (docs/benchmarks)")
     return parser
 
 

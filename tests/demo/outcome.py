@@ -17,6 +17,9 @@ from lab.scenario import Outcome, Scenario
 from demo.playbook import Entry
 from demo.stories import Story
 
+# The finding about an event that nothing else accounts for.
+UNACCOUNTED = "event_unaccounted"
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -133,8 +136,10 @@ def _after(seen: Seen, issued: Mapping[str, Issued]) -> Iterator[str]:
     if seen.rotation.kind == "working":
         if seen.after.reasons:
             yield f"SSTP does not work after the rotation: {'; '.join(seen.after.reasons)}"
-        # A rotation leaves alone what is no fault of the server.
-        yield from _findings("second", seen.after.audit, [str(finding["id"]) for finding in seen.before.audit.findings if finding.get("severity") == "info"])
+        # A rotation leaves alone what is no fault of the server, and what was logged before it stays in the log.
+        kept = [str(finding["id"]) for finding in seen.before.audit.findings if finding.get("severity") == "info" and finding["id"] != UNACCOUNTED]
+        logged = {event["id"] for event in (seen.before.audit.record or {}).get("events", ())}
+        yield from _findings("second", seen.after.audit, [*kept, *(UNACCOUNTED for _number in logged)])
     else:
         if not seen.taken_back:
             yield f"it is not as it was before, though the rotation was {seen.rotation.kind}"

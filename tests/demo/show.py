@@ -23,7 +23,8 @@ from demo.outcome import Audit, Look, Seen, audits, disagreements, rotations
 from demo.playbook import Entry, Playbooks
 from demo.stories import BATCH, STORIES, TOLERATE
 
-AUDIT = ("rras.sstp.audit", "-i", "inventory.yml", "-e", "fail_on=never")
+# The playbooks run in a folder below the one of the report, which is removed in the end.
+AUDIT = ("rras.sstp.audit", "-i", "inventory.yml", "-e", "fail_on=never", "-e", "dest=..")
 ROTATE = ("rras.sstp.rotate", "-i", "inventory.yml", "-e", f"batch={BATCH}", "-e", f"tolerate={TOLERATE}")
 
 CRYPTO_BINDING = """\
@@ -127,7 +128,8 @@ def _close(places: Places, everyone: Sequence[Seen], wrong: Sequence[str], secon
         _say(_advice(seen), f"{seen.story.name}  ")
     page, data = report.write(places.output, everyone, [_command(arguments) for arguments in (AUDIT, ROTATE, AUDIT)])
     _head(f"Done in {seconds:.0f} seconds. Every finding with expected, found, event and repair:")
-    for path in (page, data):
+    # The audit's own page, of the second one, which says what is new and what is gone since the first.
+    for path in (page, data, places.output / "sstp-audit.html"):
         print(os.path.relpath(path), flush=True)
 
 

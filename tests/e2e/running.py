@@ -117,6 +117,15 @@ class Controller:
         entries = [Entry(**json.loads(line)) for line in results.read_text().splitlines()]
         return Run(done.returncode, done.stdout, entries)
 
+    def command(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """A command of Ansible as a person types it, with its output."""
+        tool = Path(sys.executable).with_name(words[0])
+        environment = {**os.environ, **self._environment(self.folder / "results-of-commands.jsonl")}
+        return subprocess.run(
+            [str(tool), *words[1:]], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=400, check=False,
+        )  # fmt: skip
+
     def tasks(self, *tasks: Mapping[str, Any], arguments: Sequence[str] = (), **play: Any) -> Run:
         """Run tasks in one play on all hosts."""
         whole = {"hosts": "all", "gather_facts": False, **play, "tasks": [{"name": "Task", **task} for task in tasks]}
@@ -142,5 +151,6 @@ class Controller:
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_LOCAL_TEMP": str(self.folder / "ansible-tmp"),
             "HOME": str(self.folder),
+            "PWD": str(self.folder),
             "LAB_RESULTS": str(results),
         }

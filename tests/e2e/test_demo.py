@@ -42,7 +42,8 @@ class Places:
 
     def left(self) -> list[str]:
         """Files besides the report, and processes."""
-        files = [path.name for path in self.output.iterdir() if path.name not in ("report.md", "report.json")]
+        reports = {"report.md", "report.json", *(f"sstp-audit.{kind}" for kind in ("html", "json", "csv"))}
+        files = [path.name for path in self.output.iterdir() if path.name not in reports]
         return [*files, *(path.name for path in self.temporary.iterdir()), *map(str, marked(MARK, self.mark))]
 
 

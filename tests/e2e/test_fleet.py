@@ -67,7 +67,7 @@ def test_a_large_fleet_is_audited_by_a_small_process(controller: Controller, tmp
         wanted = {name: sorted(load(scenario).findings) for name, scenario in scenarios(controller.inventory).items()}
         run = controller.playbook("rras.sstp.audit", "-e", "fail_on=never", "--forks", str(FORKS)).succeeded()
         peak = peak_megabytes(process)
-    assert {entry.status for entry in run.entries} == {"ok"}
+    assert {entry.status for entry in run.entries} == {"ok", "skipped"}
     assert len(wanted) == HOSTS
     assert findings(run) == wanted
     assert peak < MEGABYTES, f"{peak:.0f} MB"

@@ -82,7 +82,7 @@ STATE_KEYS: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 SCENARIO_KEYS = {
     "title": str, "source": list, "host": dict, "certificates": dict, **STATE_KEYS, "RemoteAccess": dict, "settings": dict, "faults": list, "events": list,
-    "works": bool, "findings": (list, dict), "rotate": (str, dict), "with": dict, "after": dict, "assumed": list, "only": dict,
+    "works": bool, "findings": (list, dict), "asked": list, "rotate": (str, dict), "with": dict, "after": dict, "assumed": list, "only": dict,
 }  # fmt: skip
 REQUIRED = ("title", "source", "findings", "rotate")
 OUTCOMES = ("refused", "failed", "not working", "put off")
@@ -192,7 +192,8 @@ class RemoteAccessWords:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One file. unreadable: part of the sentence with which audit fails; findings then are empty.
+    """One file. unreadable: part of the sentence with which audit fails; findings then are empty. asked: what audit finds when it is given what the
+    rotation is given; None: not said.
 
     events: what RRAS raises when it is started once more in this state; None: it is not started once more. settings: program -> certificate.
     """
@@ -211,6 +212,7 @@ class Scenario:
     events: tuple[int, ...] | None = None
     works: bool = False
     unreadable: str = ""
+    asked: tuple[str, ...] | None = None
     rotation: Rotation = Rotation()
     after: State | None = None
     assumed: tuple[str, ...] = ()
@@ -346,6 +348,7 @@ def _scenario(name: str, content: dict[str, Any]) -> Scenario:
         events=_events(data["events"]) if "events" in data else None,
         works=data.get("works", False),
         unreadable=unreadable,
+        asked=_texts(data["asked"], "asked") if "asked" in data else None,
         rotation=_rotation(data.get("with", {}), certificates),
         after=_state(_keys(data["after"], STATE_KEYS, "after"), certificates, "after") if "after" in data else None,
         assumed=_texts(data.get("assumed", []), "assumed"),

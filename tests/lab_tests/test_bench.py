@@ -14,8 +14,9 @@ import threading
 import time
 from pathlib import Path
 
+import browser
 import pytest
-from bench import probe
+from bench import page, probe
 from bench.figures import Figure, Report, ratios
 from bench.helpers import helper
 from bench.report import shown, write
@@ -23,8 +24,8 @@ from bench.report import shown, write
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "bench", "probe", *arguments, "--output", str(folder)]
+def run(folder: Path, *arguments: str, benchmark: str = "probe") -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "bench", benchmark, *arguments, "--output", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")}
     return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -48,6 +49,23 @@ def test_the_benchmark_of_the_probe_runs(tmp_path: Path) -> None:
         assert figure["what"] in done.stdout
     for text in (read, (tmp_path / "probe.json").read_text()):
         assert not any(secret in text for secret in (str(tmp_path), str(REPOSITORY), socket.gethostname()))
+
+
+def test_the_benchmark_of_the_report_runs(tmp_path: Path) -> None:
+    browser.needed()
+    done = run(tmp_path, "--hosts", "60", "--few", "30", "--rounds", "2", benchmark="report")
+    assert (done.returncode, done.stderr) == (0, "")
+    data = json.loads((tmp_path / "report.json").read_text())
+    figures = data["figures"]
+    assert {"make", "make_ratio", "size_html", "load", "sort_text", "sort_number", "search_first", "search", "clear"} <= set(figures)
+    assert len(figures["make_ratio"]["samples"].split()) == 2
+    assert all(0 < figure["min"] <= figure["median"] <= figure["max"] for figure in figures.values())
+    assert str(tmp_path) not in (tmp_path / "report.md").read_text()
+
+
+def test_a_page_that_shows_other_hosts_is_no_figure() -> None:
+    with pytest.raises(page.FailedError, match="shows 3 hosts, and should show 1"):
+        page._expect(3, 1)
 
 
 def test_a_probe_that_does_not_end_well_is_no_figure() -> None:

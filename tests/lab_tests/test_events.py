@@ -94,7 +94,7 @@ def test_the_newest_event_comes_first_with_id_level_time_and_data(host: SimHost)
     host.restart()
     newest, oldest = events(host)
     assert (newest.id, newest.level, newest.data) == (19, 2, ("SHA-1 hash invalid",))
-    assert (oldest.id, oldest.data) == (21, ("no record",))
+    assert (oldest.id, oldest.data) == (21, ("0x80070002",))
     assert newest.time == host.machine.sstp.events[-1].time
     assert newest.time - oldest.time >= dt.timedelta(seconds=2)
 

@@ -178,7 +178,7 @@ def test_injected_faults(bare: SimHost) -> None:
 def test_events(bare: SimHost) -> None:
     agent = bare.agent
     agent.start("RemoteAccess")
-    assert bare.state()["events"] == ["21 no record"]
+    assert bare.state()["events"] == ["21 0x80070002"]
     bare.install(OLD, start=False)
     agent.delete_certificate(OLD.thumbprint)
     agent.import_pfx(NEW.pfx("x"), "x")
@@ -338,7 +338,7 @@ def test_the_facts(host: SimHost) -> None:
     assert facts["sstp"]["parameters"]["Long"] == {"kind": "string", "data": None, "length": 4097}
     assert facts["sstp"]["parameters"]["SHA1CertificateHash"] == {"kind": "binary", "data": OLD.thumbprint.upper()}
     assert facts["services"][0] == {"name": "SstpSvc", "state": "running", "start": 3, "depends_on": ["HTTP"]}
-    assert facts["product"] == {"predecessors": None, "before_offload": None, "journal": None}
+    assert facts["product"] == {"predecessors": None, "before_offload": None, "healed": None, "journal": None}
     assert facts["sessions"] == {"count": 0, "error": None}
     (stored,) = facts["stores"]["MY"]
     assert stored["key"].items() >= {"provider_type": 24, "flags": 0x20, "key_spec": 1, "acquire_code": 0, "signature": None}.items()

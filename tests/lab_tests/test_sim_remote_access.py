@@ -418,7 +418,7 @@ def test_a_hold_in_check_mode_writes_no_journal(host: SimHost) -> None:
 
 def test_what_was_there_before_offload_is_told(host: SimHost) -> None:
     host.agent.set_value(r"SOFTWARE\rras.sstp\BeforeOffload", "ListenerPort", 443)
-    assert facts(host, "product") == {"predecessors": None, "before_offload": {"ListenerPort": {"kind": "dword", "data": 443}}, "journal": None}
+    assert facts(host, "product") == {"predecessors": None, "before_offload": {"ListenerPort": {"kind": "dword", "data": 443}}, "healed": None, "journal": None}
 
 
 def test_the_state_id_has_the_values_of_config_store() -> None:

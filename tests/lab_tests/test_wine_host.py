@@ -147,7 +147,7 @@ def test_an_older_host_has_no_update(issued: pki.Issued) -> None:
 def test_events(host: WineHost, issued: pki.Issued) -> None:
     agent, other = host.agent, AUTHORITY.issue(["vpn.example.com"])
     agent.start("RemoteAccess")
-    assert host.state()["events"] == ["21 no record"]
+    assert host.state()["events"] == ["21 0x80070002"]
     host.install(issued, start=False)
     agent.delete_certificate(issued.thumbprint)
     agent.import_pfx(other.pfx("x"), "x")
@@ -199,7 +199,7 @@ def test_the_back_end_reads_events_by_id_and_time(host: WineHost) -> None:
     begun = datetime.now(timezone.utc)
     host.agent.start("RemoteAccess")
     ((event,), error) = observe()
-    assert (event.id, event.level, event.data, error) == (21, 2, ("no record",), None)
+    assert (event.id, event.level, event.data, error) == (21, 2, ("0x80070002",), None)
     assert begun <= event.time <= datetime.now(timezone.utc)
     host.restart()
     found, _ = observe(begun.strftime("%Y-%m-%dT%H:%M:%SZ"))

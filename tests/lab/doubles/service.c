@@ -145,7 +145,8 @@ static PCCERT_CONTEXT certificate_of(const HTTP_SERVICE_CONFIG_SSL_PARAM *param,
     return lab_find(*store, param->pSslHash);
 }
 
-/* The hashes of the certificate bound to a record; FALSE when it cannot be had (event 21). */
+/* The hashes of the certificate bound to a record; FALSE when it cannot be had (event 21, which carries ERROR_FILE_NOT_FOUND or
+ * CRYPT_E_NOT_FOUND then: what the real one carries is not known). */
 static BOOL bound_hashes(const HTTP_SERVICE_CONFIG_SSL_SET *set, BYTE sha256[32], BYTE sha1[SHA1_BYTES])
 {
     HCERTSTORE store = NULL;
@@ -238,7 +239,7 @@ static void look_at_certificate(struct found *found)
     if (lab_dword(SSTP_PARAMETERS, L"isHashConfiguredByAdmin", 0) == 1) {
         check_admin(kept, valid, bound, found->sha256);
     } else {
-        if (!bound) event(21, v4 ? L"bound certificate not in its store" : L"no record");
+        if (!bound) event(21, v4 ? L"0x80092004" : L"0x80070002");
         if (kept && !valid) event(18, L"SHA-256 hash invalid");
         found->write = bound && !kept;
     }

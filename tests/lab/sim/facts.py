@@ -62,8 +62,8 @@ class Observer:
         if held(facets, "host"):
             facts["host"] = self._host()
         if held(facets, "product"):
-            own = ("Predecessors", "BeforeOffload", "Journal")
-            facts["product"] = dict(zip(("predecessors", "before_offload", "journal"), (self._key(f"{PRODUCT}\\{name}") for name in own), strict=True))
+            own = {"predecessors": "Predecessors", "before_offload": "BeforeOffload", "healed": "Healed", "journal": "Journal"}
+            facts["product"] = {fact: self._key(f"{PRODUCT}\\{name}") for fact, name in own.items()}
         if held(facets, "sessions"):
             facts["sessions"] = self._sessions()
         if held(facets, "remote_access"):

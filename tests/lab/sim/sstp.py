@@ -78,7 +78,7 @@ class SstpService:
             self._check_admin(value.data.hex() if value and valid and isinstance(value.data, bytes) else None, bound)
         else:
             if bound is None:
-                self._event(21, "bound certificate not in its store" if v4 else "no record")
+                self._event(21, "0x80092004" if v4 else "0x80070002")
             if value and not valid:
                 self._event(18, "SHA-256 hash invalid")
             write = bound if value is None else None

@@ -64,7 +64,7 @@ SERVED = Policy(balancer=balancer(OLD))
 
 
 def found(state, policy=SERVED):
-    return judge(state, policy)
+    return judge(state, policy).findings
 
 
 def ids(findings):

@@ -281,8 +281,17 @@ def test_evidence_has_the_events_since_the_services_were_last_started(started, s
 
 
 def test_an_event_is_shown():
-    event = LoggedEvent(21, 2, STARTED + dt.timedelta(microseconds=999), ("no record",))
-    assert event_result(event) == {"id": 21, "level": 2, "time": "2026-03-01T12:00:05.250Z", "data": ["no record"]}
+    event = LoggedEvent(21, 2, STARTED + dt.timedelta(microseconds=999), ("0x80092004",))
+    assert event_result(event) == {
+        "id": 21, "level": 2, "time": "2026-03-01T12:00:05.250Z", "data": ["0x80092004"], "code": "0x80092004",
+        "meaning": "the hash of the certificate that is bound in HTTP.SYS could not be had",
+        "explanation": "the certificate was not found; usually: what the record names is no longer in its store",
+    }  # fmt: skip
+
+
+def test_an_event_of_a_client_without_a_code_is_shown():
+    told = event_result(LoggedEvent(4, 2, STARTED, ("404",)))
+    assert (told["meaning"], told["code"], told["explanation"]) == (None, None, None)
 
 
 def test_evidence_says_why_there_are_no_events():

@@ -262,7 +262,7 @@ def test_where_nothing_has_to_be_done_nothing_stands_against_it(state, _sentence
 
 
 def repairable(state, issued=NEW):
-    return [f"{f.id} {f.subject}" for f in judge(state, Policy(wanted=Wanted(issued.certificate))) if f.repairable]
+    return [f"{f.id} {f.subject}" for f in judge(state, Policy(wanted=Wanted(issued.certificate))).findings if f.repairable]
 
 
 def is_staged(state, issued=NEW):
@@ -548,7 +548,7 @@ def test_a_snapshot_has_what_rras_had():
 
 @given(host_states_of_every_mode(), wanteds)
 def test_audit_and_rotation_agree_in_every_mode(state, wanted):
-    findings = [finding for finding in judge(state, Policy(wanted=wanted)) if finding.repairable]
+    findings = [finding for finding in judge(state, Policy(wanted=wanted)).findings if finding.repairable]
     assert bool(findings) == bool(plan_rotation(state, wanted)), findings
 
 

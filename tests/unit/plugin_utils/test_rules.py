@@ -59,7 +59,7 @@ def both(issued_or_thumbprint, **fields):
 
 
 def found(state, **policy):
-    return judge(state, Policy(**policy))
+    return judge(state, Policy(**policy)).findings
 
 
 def ids(findings):

@@ -10,7 +10,7 @@ import datetime as dt
 
 import pytest
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
-from ansible_collections.rras.sstp.plugins.plugin_utils.selection import select
+from ansible_collections.rras.sstp.plugins.plugin_utils.selection import select, successor
 from certificate_factory import CLIENT_AUTHENTICATION, EXPIRES, ISSUED, NOW, issue
 from host_factory import good_key, healthy, stored
 
@@ -96,3 +96,66 @@ def test_an_empty_store_is_told():
 def test_of_many_the_first_are_told():
     with pytest.raises(SstpError, match="; and 2 more"):
         select(host(*(with_key(issue("other.example.com", not_before=ISSUED + n * DAY)) for n in range(12))), NAMES, {})
+
+
+# --- what follows a certificate ---
+
+BOUND = issue(names=("vpn.example.com", "b.example.com"), not_before=ISSUED, not_after=NOW + 30 * DAY)
+
+
+def following(**more):
+    """One that covers the same names and is good for longer, but for what is told."""
+    return issue(**{"names": ("vpn.example.com", "b.example.com"), "not_before": ISSUED + DAY, "not_after": NOW + 90 * DAY, **more})
+
+
+def successor_in(*certificates, severities=None):
+    found = successor(host(with_key(BOUND), *certificates), BOUND.certificate, severities or {})
+    return found and found.thumbprint
+
+
+def test_the_newest_that_is_good_for_longer_follows():
+    first, second = following(), following(not_before=ISSUED + 2 * DAY, not_after=NOW + 60 * DAY)
+    assert successor_in(with_key(first), with_key(second)) == second.thumbprint
+    assert successor_in(with_key(second), with_key(first)) == second.thumbprint
+
+
+def test_nothing_follows_where_there_is_nothing_else():
+    assert successor_in() is None
+
+
+def test_one_that_covers_more_names_follows():
+    assert successor_in(with_key(more := following(names=("c.example.com", "*.example.com")))) == more.thumbprint
+
+
+KEYLESS_ONE = dataclasses.replace(with_key(following()), key=None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(with_key(following(not_after=NOW + 30 * DAY)), id="good for as long"),
+        pytest.param(with_key(following(not_after=NOW + 29 * DAY)), id="good for less long"),
+        pytest.param(with_key(following(names=("other.example.com",))), id="other names"),
+        pytest.param(with_key(following(names=("vpn.example.com",))), id="one of the names alone"),
+        pytest.param(with_key(following(eku=(CLIENT_AUTHENTICATION,))), id="not for servers"),
+        pytest.param(with_key(following(not_before=NOW + DAY)), id="not yet valid"),
+        pytest.param(KEYLESS_ONE, id="no key"),
+        pytest.param(with_key(following(), proven=False), id="key of another certificate"),
+        pytest.param(with_key(following(), flags=0), id="key of a user"),
+        pytest.param(dataclasses.replace(with_key(following()), store="WEBHOSTING"), id="in another store"),
+    ],
+)
+def test_one_that_does_not_follow_is_passed_over(other):
+    assert successor_in(other) is None
+    older = following(not_before=ISSUED + dt.timedelta(hours=1))
+    assert successor_in(other, with_key(older)) == older.thumbprint
+
+
+def test_one_that_has_expired_is_not_followed_by_another_that_has():
+    old, other = issue(not_after=NOW - 2 * DAY), issue(not_after=NOW - DAY)
+    assert successor(host(with_key(old), with_key(other)), old.certificate, {}) is None
+
+
+def test_severities_count_for_what_follows():
+    unfit = following(eku=(CLIENT_AUTHENTICATION,))
+    assert successor_in(with_key(unfit), severities={"eku_unfit": "warning"}) == unfit.thumbprint
