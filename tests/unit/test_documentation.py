@@ -398,7 +398,7 @@ STOPPED = replace(BEFORE, services=tuple(replace(service, state="stopped") for s
 UNCOUNTED = replace(BEFORE, sessions=None, sessions_error={"function": "MprAdminConnectionEnumEx", "code": 5, "message": "Access is denied"})
 BROKEN = replace(BEFORE, records=BEFORE.records[:1], served=())
 HALF = replace(BEFORE, records=(BEFORE.records[0], *ROTATED.records[1:]))
-HALF_HEALED = replace(HALF, healed={"binding_mismatch": "2999-01-01T00:00:00Z"})
+HALF_HEALED = replace(HALF, healed={"binding_mismatch": NOW.strftime("%Y-%m-%dT%H:%M:%SZ")})
 INTERRUPTED = replace(BROKEN, interrupted=True)
 NO_KEY = server(stored(OLD, "a"), replace(stored(NEW, "b"), key=None))
 MISSING = replace(BEFORE, records=(), parameters={}, listen_only=("10.0.0.1",))
@@ -474,7 +474,7 @@ CASES: list[Case] = [
     ("audit", {"sha256": NEW.sha256}, OFFLOADED, OFFLOADED),
     ("audit", {"public_addresses": ["192.0.2.10"]}, LISTED, LISTED),
     ("audit", {"dns_names": ["vpn.example.com"]}, BEFORE, BEFORE),
-    ("heal", {"rules": ["binding_mismatch", "registry_sha256_different"], "second_look": 0}, HALF, HALF),
+    ("heal", {"rules": ["binding_mismatch", "registry_sha256_different"], "second_look": 0}, HALF, HALF_HEALED),
     ("heal", {"rules": ["binding_mismatch"], "second_look": 0}, HALF_HEALED, HALF),
     ("heal", {"rules": ["binding_mismatch"], "forget": True}, HALF_HEALED, HALF),
     ("verdict", {"audit": {"record": {"findings": []}}}, BEFORE, BEFORE),
