@@ -281,8 +281,21 @@ def test_evidence_has_the_events_since_the_services_were_last_started(started, s
 
 
 def test_an_event_is_shown():
-    event = LoggedEvent(21, 2, STARTED + dt.timedelta(microseconds=999), ("no record",))
-    assert event_result(event) == {"id": 21, "level": 2, "time": "2026-03-01T12:00:05.250Z", "data": ["no record"]}
+    event = LoggedEvent(21, 2, STARTED + dt.timedelta(microseconds=999), ("no record", "%%1234"))
+    assert event_result(event) == {
+        "id": 21,
+        "level": 2,
+        "time": "2026-03-01T12:00:05.250Z",
+        "data": ["no record", "%%1234"],
+        "meaning": "the hash of the certificate that is bound in HTTP.SYS could not be had",
+        "code": "0x800704D2",
+        "explanation": "Windows error 1234",
+    }
+
+
+def test_an_event_that_is_not_known_is_shown_without_a_meaning():
+    shown = event_result(LoggedEvent(6, 2, STARTED, ("no code",)))
+    assert (shown["meaning"], shown["code"], shown["explanation"]) == (None, None, None)
 
 
 def test_evidence_says_why_there_are_no_events():
