@@ -303,7 +303,7 @@ def test_a_host_in_a_scenario_is_audited_and_rotated(tmp_path: Path, person: Per
         _, audit, predict, rotate = commands(printed)
         code, output = person.types(audit)
         assert code == 2, output
-        assert "registry_sha256_different, registry_sha1_different" in output
+        assert "registry_sha256_different (SHA256CertificateHash), registry_sha1_different (SHA1CertificateHash)" in output
         for line in (predict, rotate):
             code, output = person.types(line)
             assert (code, "changed=0" in output) == (0, False), output
