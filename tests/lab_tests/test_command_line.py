@@ -97,6 +97,7 @@ class Person:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
+        self._folder = folder
         (folder / "ansible.cfg").touch()
         collection = folder / "ansible_collections" / "rras" / "sstp"
         collection.parent.mkdir(parents=True)
@@ -108,9 +109,11 @@ class Person:
 
     def types(self, line: str) -> tuple[int, str]:
         """Exit code and output of a command line."""
+        # Reports go into the current directory.
         done = subprocess.run(
-            line, shell=True, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
-        )
+            line, shell=True, cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=120,
+        )  # fmt: skip
         return done.returncode, done.stdout
 
 
