@@ -13,7 +13,6 @@ from ansible_collections.rras.sstp.plugins.plugin_utils.balancer import Balancer
 from ansible_collections.rras.sstp.plugins.plugin_utils.changes import Plan
 from ansible_collections.rras.sstp.plugins.plugin_utils.errors import SstpError
 from ansible_collections.rras.sstp.plugins.plugin_utils.findings import FAILING, Policy
-from ansible_collections.rras.sstp.plugins.plugin_utils.healing import certificate_at_hand
 from ansible_collections.rras.sstp.plugins.plugin_utils.importing import ImportOptions, import_changes, is_usable
 from ansible_collections.rras.sstp.plugins.plugin_utils.inputs import clean_address, clean_number, clean_port
 from ansible_collections.rras.sstp.plugins.plugin_utils.modes import AS_FOUND, target_mode
@@ -143,7 +142,6 @@ def _missing(state: HostState, source: Source, args: dict[str, Any]) -> bool:
 def _result(state: HostState, policy: Policy, candidate: dict[str, Any] | None, fail_on: str) -> Result:
     judgement = judge(state, policy)
     failing = [finding for finding in judgement.findings if finding.severity in FAILING[fail_on]]
-    hand = certificate_at_hand(state, policy.severities)
     result: Result = {
         "changed": False,
         "compliant": judgement.compliant,
@@ -151,7 +149,7 @@ def _result(state: HostState, policy: Policy, candidate: dict[str, Any] | None, 
         "sentences": [str(finding) for finding in judgement.findings],
         "ignored": [ignored.to_result() for ignored in judgement.ignored],
         "repairable": any(finding.repairable for finding in judgement.findings),
-        "at_hand": hand.to_result() if hand else None,
+        "at_hand": judgement.at_hand.to_result() if judgement.at_hand else None,
         "candidate": candidate,
         "wire": [sight.to_result() for sight in policy.wire],
         "balancer": policy.balancer.to_result() if policy.balancer else [],

@@ -49,7 +49,7 @@ class ActionModule(SstpAction):
         if args["forget"]:
             nothing = {**_NOTHING, **self._nothing(state), "sentence": "Not healed after all."}
             return {**nothing, **self._keep(backend, scope, state, forgetting(state, rules))}
-        _judgement, first = self._causes(args, state, rules)
+        first = _causes(judge(state, self._policy(args, state)), rules)
         quiet = {rule: until for rule in {cause.id for cause in first} if (until := quiet_until(state, rule, hours))}
         due = [cause for cause in first if cause.id not in quiet]
         result: Result = {**_NOTHING, "quiet": [{"rule": rule, "until": stamp(quiet[rule])} for rule in sorted(quiet)]}
@@ -59,15 +59,16 @@ class ActionModule(SstpAction):
             Display().display(f"{state.host.get('name')}: {', '.join(sorted({cause.id for cause in due}))}; looking once more in {seconds} s")
             time.sleep(seconds)
         state = backend.observe(scope)
-        judgement, found = self._causes(args, state, rules)
-        known = {(cause.id, cause.subject) for cause in due}
-        causes = [cause for cause in found if (cause.id, cause.subject) in known]
-        result["passed"] = [cause.to_result() for cause in due if (cause.id, cause.subject) not in {(one.id, one.subject) for one in causes}]
+        policy = self._policy(args, state)
+        judgement = judge(state, policy)
+        before, now = ({(cause.id, cause.subject) for cause in found} for found in (due, _causes(judgement, rules)))
+        causes = [cause for cause in _causes(judgement, rules) if (cause.id, cause.subject) in before]
+        result["passed"] = [cause.to_result() for cause in due if (cause.id, cause.subject) not in now]
         if not causes:
             return {**result, **self._nothing(state), "sentence": "What was wrong is over on a second look."}
-        record = record_of(state, self._policy(args, state), judgement)
+        record = record_of(state, policy, judgement)
         state = self._without_journal(backend, scope, state)
-        hand = certificate_at_hand(state, clean_severities(args["severities"]))
+        hand = certificate_at_hand(state, policy.severities)
         kept = self._keep(backend, scope, state, healed_notes(state, {cause.id for cause in causes}))
         return {
             **result,
@@ -83,10 +84,6 @@ class ActionModule(SstpAction):
         balancer = look_for({**args, "mode": "as_found"}, state)
         return Policy(balancer=balancer, severities=clean_severities(args["severities"]), commands=self.commands)
 
-    def _causes(self, args: dict[str, Any], state: HostState, rules: tuple[str, ...]) -> tuple[Judgement, list[Finding]]:
-        judgement = judge(state, self._policy(args, state))
-        return judgement, [finding for finding in judgement.findings if finding.repairable and finding.id in rules]
-
     def _without_journal(self, backend: Backend, scope: Scope, state: HostState) -> HostState:
         """A note is a change as well, and a host takes none on top of one that was broken off: the rotation would take that back first in any case."""
         return backend.recover(scope) if state.interrupted and not self.check_mode else state
@@ -101,6 +98,10 @@ class ActionModule(SstpAction):
 
     def _nothing(self, state: HostState) -> Result:
         return {"changed": False, "healed": dict(state.healed), "diff": diff({}, {}, "healed"), "at_hand": None, "record": None}
+
+
+def _causes(judgement: Judgement, rules: tuple[str, ...]) -> list[Finding]:
+    return [finding for finding in judgement.findings if finding.repairable and finding.id in rules]
 
 
 def _why_not(first: list[Finding], quiet: list[dict[str, str]]) -> str:

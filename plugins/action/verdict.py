@@ -34,17 +34,15 @@ class ActionModule(SstpAction):
         if "record" not in audit:
             raise SstpError(str(audit.get("msg") or "The host was not audited."))
         failing = [finding for finding in _findings(audit) if finding["severity"] in FAILING[args["fail_on"]]]
-        result: Result = {"changed": False, "sentences": [sentence_of(finding) for finding in failing]}
+        result: Result = {"changed": False, "sentences": [finding["sentence"] for finding in failing]}
         # Their sentences were told by the audit.
         named = one_line(", ".join(f"{finding['id']} ({finding['subject']})" for finding in failing))
         return {**result, "failed": True, "msg": f"{len(failing)} finding(s): {named}"} if failing else result
 
 
 def _findings(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
+    keys = ("id", "severity", "subject")
     try:
-        findings = [dict(finding) for finding in audit["record"]["findings"]]
-        for finding in findings:
-            _ = finding["severity"], sentence_of(finding)
-        return findings
+        return [{**{key: finding[key] for key in keys}, "sentence": sentence_of(finding)} for finding in audit["record"]["findings"]]
     except (KeyError, TypeError, ValueError):
         raise SstpError("Option audit must be what rras.sstp.audit has returned, but it has not the keys of that; register it.") from None

@@ -14,6 +14,7 @@ from .balancer import Balancer
 from .errors import one_line
 from .plan import Wanted
 from .repairs import Commands
+from .results import stamp
 from .state import RegistryValue
 from .wire import Sight
 
@@ -42,7 +43,7 @@ class Finding:
 
     def to_result(self) -> dict[str, Any]:
         told = {name: one_line(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
-        return {**told, "repair": self.repair, "seen": None if self.seen is None else self.seen.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return {**told, "repair": self.repair, "seen": None if self.seen is None else stamp(self.seen)}
 
     def __str__(self) -> str:
         return sentence_of(asdict(self))

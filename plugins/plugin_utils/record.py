@@ -8,19 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from .findings import Policy
+from .report.record import RECORD_SCHEMA
 from .results import events_result, stamp
 from .rules import Judgement
 from .state import HostState
 from .surfaces import certificates_result, surfaces_of
-
-SCHEMA = 1
 
 
 def record_of(state: HostState, policy: Policy, judgement: Judgement) -> dict[str, Any]:
     """docs/report.md has the keys."""
     surfaces = surfaces_of(state, policy.wire, policy.balancer)
     return {
-        "schema": SCHEMA,
+        "schema": RECORD_SCHEMA,
         "host": policy.commands.host,
         "server": state.host.get("name"),
         "time": stamp(state.time),

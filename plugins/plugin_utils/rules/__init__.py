@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import SstpError
 from ..findings import Finding, Ignored, Policy
 from ..fitness import SEVERITIES
-from ..healing import certificate_at_hand
+from ..healing import AtHand, certificate_at_hand
 from ..names import OFFLOAD
 from ..repairs import Case
 from ..state import HostState
@@ -41,10 +41,11 @@ _BY_ID = {rule.id: rule for rule in RULES}
 
 @dataclass(frozen=True)
 class Judgement:
-    """findings: errors first. ignored: the rules that were switched off."""
+    """findings: errors first. ignored: the rules that were switched off. at_hand: the certificate with which the host could be healed."""
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
+    at_hand: AtHand | None = None
 
     @property
     def compliant(self) -> bool:
@@ -54,14 +55,14 @@ class Judgement:
 def judge(state: HostState, policy: Policy) -> Judgement:
     """All that is wrong. A host without SSTP has that one finding only."""
     breaches = list(_breaches(state, policy))
-    hand = certificate_at_hand(state, policy.severities) if any(rule.repair for rule, _breach in breaches) else None
+    hand = certificate_at_hand(state, policy.severities)
     balancer = policy.balancer.name if policy.balancer else ""
     case = Case(policy.commands, hand.thumbprint if hand else "", balancer, state.mode == OFFLOAD)
     found = [rule.finding(breach, replace(case, details=breach.details)) for rule, breach in breaches]
     hidden = Counter(finding.id for finding in found if finding.id in policy.ignored)
     told = sorted((finding for finding in found if finding.id not in policy.ignored), key=lambda finding: SEVERITIES.index(finding.severity))
     ignored = tuple(Ignored(id_, reason, hidden[id_]) for id_, reason in policy.ignored.items())
-    return Judgement(tuple(_with_events(state, finding) for finding in told), ignored)
+    return Judgement(tuple(_with_events(state, finding) for finding in told), ignored, hand)
 
 
 def _breaches(state: HostState, policy: Policy) -> Iterator[tuple[Rule, Breach]]:

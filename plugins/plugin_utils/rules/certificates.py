@@ -55,19 +55,24 @@ def _key(state: HostState, _policy: Policy) -> Iterator[Breach]:
         yield Breach(f"{', '.join(str(endpoint) for endpoint in endpoints)} ({thumbprint})", actual)
 
 
-def _judged(state: HostState, policy: Policy) -> Iterator[tuple[Certificate, str, bool]]:
-    """Each certificate that clients may be shown, where that is, and whether all is asked of it or only how long it holds."""
+def _shown(state: HostState, policy: Policy) -> Iterator[tuple[Certificate, str]]:
+    """Each certificate that clients are to be shown, and where that is."""
     if state.mode == OFFLOAD:
         if policy.balancer is not None:
             for endpoint, certificate in policy.balancer.certificates.items():
-                yield certificate, str(endpoint), True
+                yield certificate, str(endpoint)
         return
     for (thumbprint, store), endpoints in _bound(state).items():
         stored = state.certificate(thumbprint, store)
         if stored is not None:
-            yield stored.certificate, ", ".join(str(endpoint) for endpoint in endpoints), True
-    for certificate, places in at_other_places(state, policy.wire):
-        yield certificate, ", ".join(places), False
+            yield stored.certificate, ", ".join(str(endpoint) for endpoint in endpoints)
+
+
+def _elsewhere(state: HostState, policy: Policy) -> Iterator[tuple[Certificate, str]]:
+    """Those that are in use on the server, or on the way to it, without being bound."""
+    if state.mode != OFFLOAD:
+        for certificate, places in at_other_places(state, policy.wire):
+            yield certificate, ", ".join(places)
 
 
 def _fitness(wanted: fitness.Rule, state: HostState, policy: Policy) -> Iterator[Breach]:
@@ -75,9 +80,9 @@ def _fitness(wanted: fitness.Rule, state: HostState, policy: Policy) -> Iterator
     severity = policy.severities.get(wanted.id, wanted.severity)
     if severity == fitness.IGNORE:
         return
-    for certificate, where, whole in _judged(state, policy):
+    for certificate, where in (*_shown(state, policy), *(_elsewhere(state, policy) if wanted.id in _ABOUT_TIME else ())):
         details = details_of(certificate)
-        if details is None or not (whole or wanted.id in _ABOUT_TIME):
+        if details is None:
             continue
         around = circumstances_of(state, certificate.thumbprint, names=policy.names, severities=policy.severities, expiry_days=policy.expiry_days)
         for sentence, actual in wanted.judge(certificate, details, around):
@@ -95,8 +100,8 @@ def _fitness(wanted: fitness.Rule, state: HostState, policy: Policy) -> Iterator
 
 
 def _unreadable(state: HostState, policy: Policy) -> Iterator[Breach]:
-    for certificate, where, whole in _judged(state, policy):
-        if whole and details_of(certificate) is None:
+    for certificate, where in _shown(state, policy):
+        if details_of(certificate) is None:
             yield Breach(f"{where} ({certificate.thumbprint})", fitness.UNREADABLE.actual)
 
 

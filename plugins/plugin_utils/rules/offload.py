@@ -13,10 +13,9 @@ from ..names import BY_ADMIN_VALUE, OFFLOAD, SHA1_VALUE, SHA256_VALUE
 from ..plan import is_hash
 from ..state import HostState
 from .registry import is_sha256
-from .rule import Breach, Rule
+from .rule import FOLLOW_BALANCER, Breach, Rule
 
 _MODES = (OFFLOAD,)
-_FOLLOW = "rotate with the balancer named (rras.sstp.rotate, balancer), or with its certificate's hash (sha256)"
 
 
 def _sha1(state: HostState, _policy: Policy) -> Iterator[Breach]:
@@ -56,7 +55,7 @@ RULES = (
         expected="no value",
         why="A hash of a certificate of the server's own, which is none that clients are shown, must not be left beside the balancer's.",
         sees=_sha1,
-        remedy=_FOLLOW,
+        remedy=FOLLOW_BALANCER,
         repair=repairs.rotate_with_balancer,
         modes=_MODES,
     ),
@@ -66,7 +65,7 @@ RULES = (
         expected="1 (a value of type dword), or the service may choose another hash",
         why="Without it SstpSvc takes the hash for its own, and may write another over it.",
         sees=_not_kept,
-        remedy=_FOLLOW,
+        remedy=FOLLOW_BALANCER,
         repair=repairs.rotate_with_balancer,
         modes=_MODES,
     ),
@@ -98,7 +97,8 @@ RULES = (
         expected="the SHA-256 of what the balancer serves",
         why="The balancer's certificate was renewed, and nobody has told this server: every logon fails at the crypto binding.",
         sees=_different,
-        remedy="the balancer's certificate was renewed, and nobody has told this server: every logon fails at the crypto binding (client event 6); " + _FOLLOW,
+        remedy="the balancer's certificate was renewed, and nobody has told this server: every logon fails at the crypto binding (client event 6); "
+        + FOLLOW_BALANCER,
         repair=repairs.rotate_with_balancer,
         modes=_MODES,
     ),

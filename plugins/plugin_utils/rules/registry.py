@@ -13,9 +13,7 @@ from ..modes import in_force, is_in_step, target_mode
 from ..names import ADMINISTRATOR, CONFIG_STORE_KEY, LISTENER_PORT_VALUE, OFFLOAD, SHA1_VALUE, SHA256_VALUE
 from ..plan import is_hash
 from ..state import HostState, RegistryValue, SslRecord, StoredCertificate
-from .rule import ALL_MODES, HTTPS_MODES, ROTATE, Breach, Rule
-
-_FOLLOW = "rotate with the balancer named (rras.sstp.rotate, balancer), or with its certificate's hash (sha256)"
+from .rule import FOLLOW_BALANCER, HTTPS_MODES, ROTATE, Breach, Rule
 
 
 def is_sha256(value: RegistryValue | None) -> bool:
@@ -32,7 +30,7 @@ def _sha256_missing(state: HostState, _policy: Policy) -> Iterator[Breach]:
     if state.sha256 is not None:
         return
     if state.mode == OFFLOAD:
-        yield Breach(SHA256_VALUE, "no value", expected="the SHA-256 of the balancer's certificate", remedy=_FOLLOW)
+        yield Breach(SHA256_VALUE, "no value", expected="the SHA-256 of the balancer's certificate", remedy=FOLLOW_BALANCER)
         return
     _record, stored = bound_pair(state)
     # In automatic mode the service takes the hash itself, and says so where it cannot.
@@ -42,7 +40,7 @@ def _sha256_missing(state: HostState, _policy: Policy) -> Iterator[Breach]:
 
 def _sha256_malformed(state: HostState, _policy: Policy) -> Iterator[Breach]:
     if state.sha256 is not None and not is_sha256(state.sha256):
-        yield Breach(SHA256_VALUE, show_value(state.sha256), remedy=_FOLLOW if state.mode == OFFLOAD else "")
+        yield Breach(SHA256_VALUE, show_value(state.sha256), remedy=FOLLOW_BALANCER if state.mode == OFFLOAD else "")
 
 
 def _sha256_different(state: HostState, _policy: Policy) -> Iterator[Breach]:
@@ -202,7 +200,6 @@ SETTINGS = (
         sees=_mode_not_wanted,
         remedy=ROTATE,
         repair=None,
-        modes=ALL_MODES,
     ),
     Rule(
         id="port_not_wanted",

@@ -18,6 +18,7 @@ ALL_MODES = (AUTOMATIC, ADMINISTRATOR, OFFLOAD)
 HTTPS_MODES = (AUTOMATIC, ADMINISTRATOR)
 
 ROTATE = "rotate the certificate (rras.sstp.rotate)"
+FOLLOW_BALANCER = "rotate with the balancer named (rras.sstp.rotate, balancer), or with its certificate's hash (sha256)"
 _AS_THE_RULE = -1
 
 
